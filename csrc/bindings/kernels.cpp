@@ -1,0 +1,194 @@
+// Single kernels on arrays: for activations and losses called by themselves, and for tests.
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <optional>
+#include <tuple>
+
+#include "bindings/arrays.h"
+#include "bindings/register.h"
+#include "kernels/dispatch.h"
+
+namespace fastbp {
+namespace {
+
+const KernelTable& table_of(const std::string& isa) { return kernel_table(isa.empty() ? chosen_isa() : isa); }
+
+// A matrix with padded rows, copied from and to arrays.
+template <typename T>
+struct Padded {
+  Padded(long rows, long cols) : memory(rows * padded<T>(cols)), view{memory.data(), rows, cols, padded<T>(cols)} {}
+  explicit Padded(MatrixView<const T> from) : Padded(from.rows, from.cols) {
+    for (long r = 0; r < from.rows; ++r) std::copy_n(from.row(r), from.cols, view.row(r));
+  }
+  py::array_t<T> array() const {
+    py::array_t<T> result({view.rows, view.cols});
+    for (long r = 0; r < view.rows; ++r) std::copy_n(view.row(r), view.cols, result.mutable_data(r, 0));
+    return result;
+  }
+  AlignedBuffer<T> memory;
+  MatrixView<T> view;
+};
+
+template <typename T>
+py::array activation(const py::array& z, const std::string& name, const std::string& isa) {
+  const auto& kernel = find_by_name(kernels_of<T>(table_of(isa)).activations, name, "activation");
+  const Padded<T> a(matrix_of<T>(z, "x"));
+  kernel.forward(a.view.data, a.view.rows, a.view.cols, a.view.stride);
+  return a.array();
+}
+
+template <typename T>
+std::tuple<py::array, py::array> loss(const py::array& outputs, const py::array& targets, const std::string& name,
+                                      bool from_logits, const std::string& isa) {
+  const auto& kernel = find_by_name(kernels_of<T>(table_of(isa)).losses, name, "loss");
+  const LossRows<T> rows = from_logits ? kernel.on_logits : kernel.on_output;
+  if (!rows) throw std::invalid_argument(name + " has no form on logits");
+  const Padded<T> y(matrix_of<T>(outputs, "y_pred"));
+  const long n = y.view.rows;
+  const Padded<T> d(n, y.view.cols);
+  std::optional<Padded<T>> dense;
+  Targets<T> t = {};
+  if (kernel.sparse) {
+    t.labels = vector_of<int32_t>(targets, n, "y_true");
+  } else {
+    dense.emplace(matrix_of<T>(targets, "y_true"));
+    if (dense->view.rows != n || dense->view.cols != y.view.cols) {
+      throw std::invalid_argument("y_true and y_pred differ in shape");
+    }
+    t.dense = dense->view.data;
+  }
+  const AlignedBuffer<T> scale(n);
+  std::fill_n(scale.data(), n, T(1));
+  py::array_t<T> values(n);
+  rows(values.mutable_data(), d.view.data, nullptr, y.view.data, t, scale.data(), n, y.view.cols, y.view.stride);
+  return {values, d.array()};
+}
+
+template <typename T>
+py::array metric(const py::array& outputs, const py::array& targets, const std::string& name, const std::string& isa) {
+  const auto& kernel = find_by_name(kernels_of<T>(table_of(isa)).metrics, name, "metric");
+  const MatrixView<const T> y = matrix_of<T>(outputs, "y_pred");
+  Targets<T> t = {};
+  if (kernel.sparse) {
+    t.labels = vector_of<int32_t>(targets, y.rows, "y_true");
+  } else {
+    const MatrixView<const T> dense = matrix_of<T>(targets, "y_true");
+    if (dense.rows != y.rows || dense.cols != y.cols || dense.stride != y.stride) {
+      throw std::invalid_argument("y_true and y_pred differ in shape");
+    }
+    t.dense = dense.data;
+  }
+  py::array_t<T> values(y.rows);
+  kernel.rows(values.mutable_data(), y.data, t, y.rows, y.cols, y.stride);
+  return values;
+}
+
+template <typename T>
+py::array product(const py::array& a_array, const py::array& b_array, bool transpose_a, const std::string& isa) {
+  const MatrixView<const T> a = matrix_of<T>(a_array, "a");
+  const Padded<T> b(matrix_of<T>(b_array, "b"));
+  Product<T> p = {};
+  p.m = transpose_a ? a.cols : a.rows, p.n = b.view.cols, p.k = b.view.rows;
+  if ((transpose_a ? a.rows : a.cols) != p.k) throw std::invalid_argument("a and b do not match");
+  const Padded<T> c(p.m, p.n);
+  p.c = c.view.data, p.c_stride = c.view.stride;
+  p.a = a.data, p.a_row = transpose_a ? 1 : a.stride, p.a_col = transpose_a ? a.stride : 1;
+  p.b = b.view.data, p.b_stride = b.view.stride;
+  kernels_of<T>(table_of(isa)).product(p);
+  return c.array();
+}
+
+template <typename T>
+py::array math(const py::array& x, const std::string& name, const std::string& isa) {
+  const auto& kernel = find_by_name(kernels_of<T>(table_of(isa)).math, name, "function");
+  const long n = x.ndim() == 1 ? x.shape(0) : 0;
+  py::array_t<T> y(n);
+  kernel.map(y.mutable_data(), vector_of<T>(x, n, "x"), n);
+  return y;
+}
+
+template <typename T>
+bool all_finite(const py::array& x) {
+  const MatrixView<const T> m = matrix_of<T>(x, "x");
+  const auto& kernels = kernels_of<T>(table_of(""));
+  if (m.stride == m.cols) return kernels.all_finite(m.data, m.rows * m.cols);
+  for (long r = 0; r < m.rows; ++r) {
+    if (!kernels.all_finite(m.row(r), m.cols)) return false;
+  }
+  return true;
+}
+
+template <typename Function>
+auto by_dtype(const py::array& a, Function f) {
+  if (a.dtype().equal(py::dtype::of<float>())) return f(float{});
+  if (a.dtype().equal(py::dtype::of<double>())) return f(double{});
+  throw std::invalid_argument("expected float32 or float64; got " + std::string(py::str(a.dtype())));
+}
+
+template <typename Entry>
+std::vector<std::string> names(const List<Entry>& list) {
+  std::vector<std::string> result;
+  for (const Entry& entry : list) result.push_back(entry.name);
+  return result;
+}
+
+}  // namespace
+
+void register_kernels(py::module_& m) {
+  m.def(
+      "tables",
+      [] {
+        const Kernels<float>& k = table_of("").f32;
+        return py::dict(py::arg("activations") = names(k.activations), py::arg("losses") = names(k.losses),
+                        py::arg("metrics") = names(k.metrics), py::arg("optimizers") = names(k.optimizers),
+                        py::arg("math") = names(k.math));
+      },
+      "The names of all activations, losses, metrics, optimisers and vector functions of the kernels.");
+  m.def(
+      "optimizer_fields",
+      [](const std::string& name) {
+        const auto& kernel = find_by_name(table_of("").f32.optimizers, name, "optimizer");
+        return std::make_tuple(std::vector<std::string>(kernel.slot_names, kernel.slot_names + kernel.slot_count),
+                               std::vector<std::string>(kernel.hyperparameter_names,
+                                                        kernel.hyperparameter_names + kernel.hyperparameter_count));
+      },
+      py::arg("name"), "The names of an optimiser's slots and hyperparameters.");
+  m.def(
+      "activation",
+      [](const py::array& z, const std::string& name, const std::string& isa) {
+        return by_dtype(z, [&](auto t) { return activation<decltype(t)>(z, name, isa); });
+      },
+      py::arg("z"), py::arg("name"), py::arg("isa") = "", "f(z) for z (n, m).");
+  m.def(
+      "loss",
+      [](const py::array& y_pred, const py::array& y_true, const std::string& name, bool from_logits,
+         const std::string& isa) {
+        return by_dtype(y_pred, [&](auto t) { return loss<decltype(t)>(y_pred, y_true, name, from_logits, isa); });
+      },
+      py::arg("y_pred"), py::arg("y_true"), py::arg("name"), py::arg("from_logits"), py::arg("isa") = "",
+      "The losses (n) and their slopes with respect to y_pred (n, m).");
+  m.def(
+      "metric",
+      [](const py::array& y_pred, const py::array& y_true, const std::string& name, const std::string& isa) {
+        return by_dtype(y_pred, [&](auto t) { return metric<decltype(t)>(y_pred, y_true, name, isa); });
+      },
+      py::arg("y_pred"), py::arg("y_true"), py::arg("name"), py::arg("isa") = "", "The metric of each row (n).");
+  m.def(
+      "product",
+      [](const py::array& a, const py::array& b, bool transpose_a, const std::string& isa) {
+        return by_dtype(a, [&](auto t) { return product<decltype(t)>(a, b, transpose_a, isa); });
+      },
+      py::arg("a"), py::arg("b"), py::arg("transpose_a"), py::arg("isa") = "", "a·b or aᵀ·b.");
+  m.def(
+      "math",
+      [](const py::array& x, const std::string& name, const std::string& isa) {
+        return by_dtype(x, [&](auto t) { return math<decltype(t)>(x, name, isa); });
+      },
+      py::arg("x"), py::arg("name"), py::arg("isa") = "", "exp, log ... of x (n).");
+  m.def(
+      "all_finite", [](const py::array& x) { return by_dtype(x, [&](auto t) { return all_finite<decltype(t)>(x); }); },
+      py::arg("x"), "Whether no element of x (n, m) is NaN or infinite.");
+}
+
+}  // namespace fastbp

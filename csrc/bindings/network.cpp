@@ -1,0 +1,95 @@
+#include "bindings/network.h"
+
+#include <pybind11/stl.h>
+
+#include <tuple>
+
+#include "bindings/arrays.h"
+#include "bindings/register.h"
+#include "kernels/dispatch.h"
+
+namespace fastbp {
+namespace {
+
+constexpr long kPredictRows = 256;  // rows at a time: enough for the product, few enough for the caches
+
+template <typename T>
+std::shared_ptr<PyNetwork<T>> make_network(long inputs, const std::vector<std::tuple<long, std::string, bool>>& layers,
+                                           const std::string& isa) {
+  std::vector<DenseSpec> specs;
+  for (const auto& [units, activation, use_bias] : layers) specs.push_back({units, activation, use_bias});
+  return std::make_shared<PyNetwork<T>>(kernel_table(isa.empty() ? chosen_isa() : isa), inputs, specs);
+}
+
+template <typename T>
+std::vector<py::array> views(T* buffer, const Network<T>& network, py::handle owner) {
+  std::vector<py::array> arrays;
+  for (const auto& layer : network.layers()) {
+    for (const Block& block : layer->parameters()) arrays.push_back(view_of(buffer, block, owner));
+  }
+  return arrays;
+}
+
+template <typename T>
+MatrixView<const T> inputs_of(const py::array& array, const Network<T>& network) {
+  const MatrixView<const T> x = matrix_of<T>(array, "x");
+  if (x.cols != network.inputs()) {
+    throw std::invalid_argument("x has " + std::to_string(x.cols) + " columns; the network expects " +
+                                std::to_string(network.inputs()));
+  }
+  return x;
+}
+
+template <typename T>
+void register_network_of(py::module_& m, const char* name) {
+  using Net = PyNetwork<T>;
+  py::class_<Net, std::shared_ptr<Net>>(m, name)
+      .def(py::init(&make_network<T>), py::arg("inputs"), py::arg("layers"), py::arg("isa") = "")
+      .def_property_readonly("isa", [](const Net& self) { return self.table().name; })
+      .def_property_readonly("inputs", &Net::inputs)
+      .def_property_readonly("outputs", &Net::outputs)
+      .def_property_readonly(
+          "weights",
+          [](py::object self) {
+            Net& net = self.cast<Net&>();
+            return views(net.arena().values(), net, self);
+          },
+          "Writable views: kernel (in, out) and bias (out), layer by layer.")
+      .def_property_readonly(
+          "gradients",
+          [](py::object self) {
+            Net& net = self.cast<Net&>();
+            return views(net.arena().gradients(), net, self);
+          },
+          "The stored gradients, as weights.")
+      .def(
+          "weights_finite",
+          [](Net& self) { return self.kernels().all_finite(self.arena().values(), self.arena().size()); },
+          "Whether no weight is NaN or infinite.")
+      .def(
+          "__call__",
+          [](Net& self, const py::array& array, long batch) {
+            const MatrixView<const T> x = inputs_of<T>(array, self);
+            py::array_t<T> result({x.rows, self.outputs()});
+            const MatrixView<T> out = {result.mutable_data(), x.rows, self.outputs(), self.outputs()};
+            Poll poll = signal_poll();
+            if (x.rows <= Net::kQuickRows) {
+              self.predict(out, x, self.quick_workspace(), poll);
+            } else {
+              py::gil_scoped_release release;  // both arrays are held by this call
+              const Workspace<T> ws(self.layers(), batch > 0 ? batch : kPredictRows, Workspace<T>::Use::inference);
+              self.predict(out, x, ws, poll);
+            }
+            return result;
+          },
+          py::arg("x"), py::arg("batch") = 0, "The outputs for x (n, in), (n, out); `batch` rows at a time.");
+}
+
+}  // namespace
+
+void register_network(py::module_& m) {
+  register_network_of<float>(m, "Network32");
+  register_network_of<double>(m, "Network64");
+}
+
+}  // namespace fastbp

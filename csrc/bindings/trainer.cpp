@@ -1,0 +1,169 @@
+#include "nn/trainer.h"
+
+#include <pybind11/stl.h>
+
+#include <atomic>
+#include <limits>
+#include <tuple>
+
+#include "bindings/arrays.h"
+#include "bindings/network.h"
+#include "bindings/register.h"
+
+namespace fastbp {
+namespace {
+
+// The arrays of a fit, held as long as they are borrowed.
+template <typename T>
+struct HeldSamples {
+  py::array x;
+  py::array y;
+  std::optional<py::array> sample_weight;
+  Samples<T> view;
+};
+
+template <typename T>
+HeldSamples<T> make_samples(py::array x, py::array y, std::optional<py::array> sample_weight) {
+  Samples<T> view = {};
+  view.x = matrix_of<T>(x, "x");
+  const long n = view.x.rows;
+  if (n < 1 || n > std::numeric_limits<int32_t>::max()) {
+    throw std::invalid_argument("x must have between 1 and 2^31 - 1 rows; got " + std::to_string(n));
+  }
+  if (y.ndim() == 1) {
+    view.labels = vector_of<int32_t>(y, n, "labels");
+  } else {
+    view.y = matrix_of<T>(y, "y");
+    if (view.y.rows != n) throw std::invalid_argument("x and y differ in length");
+  }
+  if (sample_weight) view.sample_weight = vector_of<T>(*sample_weight, n, "sample_weight");
+  return {std::move(x), std::move(y), std::move(sample_weight), view};
+}
+
+template <typename T>
+void require_fit(const Trainer<T>& trainer, const Samples<T>& samples, long batch_size, long first, long last) {
+  const Network<T>& network = trainer.network();
+  const long n = samples.x.rows;
+  if (samples.x.cols != network.inputs()) throw std::invalid_argument("x does not have the network's columns");
+  if (trainer.sparse() != (samples.labels != nullptr)) throw std::invalid_argument("the loss takes another kind of y");
+  if (samples.labels) {
+    for (long i = 0; i < n; ++i) {
+      if (samples.labels[i] < 0 || samples.labels[i] >= network.outputs()) {
+        throw std::invalid_argument("label " + std::to_string(samples.labels[i]) + " is out of range");
+      }
+    }
+  } else if (samples.y.cols != network.outputs()) {
+    throw std::invalid_argument("y does not have the network's outputs");
+  }
+  if (batch_size < 1 || first < 0 || last < first || last > (n + batch_size - 1) / batch_size) {
+    throw std::invalid_argument("no such batches");
+  }
+}
+
+// One user at a time: a second thread gets an error and not a torn model.
+class Busy {
+ public:
+  explicit Busy(std::atomic<bool>& flag) : flag_(flag) {
+    if (flag_.exchange(true)) throw std::runtime_error("the model is being trained or evaluated by another thread");
+  }
+  ~Busy() { flag_ = false; }
+
+ private:
+  std::atomic<bool>& flag_;
+};
+
+template <typename T>
+struct GuardedTrainer : Trainer<T> {
+  using Trainer<T>::Trainer;
+  std::atomic<bool> busy{false};
+};
+
+using Means = std::vector<std::tuple<double, double>>;
+
+Means as_tuples(const std::vector<Mean>& means) {
+  Means tuples;
+  for (const Mean& mean : means) tuples.emplace_back(mean.sum, mean.weight);
+  return tuples;
+}
+
+template <typename T>
+void register_trainer_of(py::module_& m, const char* name, const char* samples_name) {
+  using Train = GuardedTrainer<T>;
+  using Held = HeldSamples<T>;
+  py::class_<Held>(m, samples_name)
+      .def(py::init(&make_samples<T>), py::arg("x"), py::arg("y"), py::arg("sample_weight") = py::none());
+  py::class_<Train, std::shared_ptr<Train>>(m, name)
+      .def(py::init([](std::shared_ptr<PyNetwork<T>> network, const std::string& loss, bool from_logits,
+                       const std::string& optimizer, const std::vector<std::tuple<std::string, bool>>& metrics,
+                       uint64_t seed) {
+             typename Trainer<T>::Settings settings = {loss, from_logits, optimizer, {}, seed};
+             for (const auto& [metric, weighted] : metrics) settings.metrics.push_back({metric, weighted});
+             return std::make_shared<Train>(std::move(network), settings);
+           }),
+           py::arg("network"), py::arg("loss"), py::arg("from_logits"), py::arg("optimizer"), py::arg("metrics"),
+           py::arg("seed"))
+      .def_property(
+          "iterations", [](Train& self) { return self.optimizer().iterations(); },
+          [](Train& self, long steps) { self.optimizer().set_iterations(steps); }, "Updates made so far.")
+      .def_property("store_gradients", &Train::store_gradients, &Train::set_store_gradients,
+                    "Whether gradients are stored first, and not applied as they are computed.")
+      .def(
+          "set_hyperparameters",
+          [](Train& self, const std::vector<double>& values) { self.optimizer().set_hyperparameters(values); },
+          py::arg("values"))
+      .def(
+          "slots",
+          [](py::object self) {
+            Train& trainer = self.cast<Train&>();
+            std::vector<std::vector<py::array>> slots(trainer.optimizer().kernel().slot_count);
+            for (size_t i = 0; i < slots.size(); ++i) {
+              for (const auto& layer : trainer.network().layers()) {
+                for (const Block& block : layer->parameters()) {
+                  slots[i].push_back(view_of(trainer.optimizer().slot(static_cast<int>(i)), block, self));
+                }
+              }
+            }
+            return slots;
+          },
+          "Writable views of the optimiser's slots, each in the order of the weights.")
+      .def(
+          "train",
+          [](Train& self, const Held& samples, long batch_size, std::optional<uint32_t> shuffle_epoch, long first,
+             long last) {
+            require_fit(self, samples.view, batch_size, first, last);
+            const Busy busy(self.busy);
+            Poll poll = signal_poll();
+            py::gil_scoped_release release;  // the arrays are held by `samples`, and that by this call
+            return as_tuples(self.train(samples.view, batch_size, shuffle_epoch, first, last, poll));
+          },
+          py::arg("samples"), py::arg("batch_size"), py::arg("shuffle_epoch"), py::arg("first"), py::arg("last"),
+          "Trains on batches [first, last) of an epoch; (sum, weight) of the loss and of each metric.")
+      .def(
+          "evaluate",
+          [](Train& self, const Held& samples, long batch_size, long first, long last) {
+            require_fit(self, samples.view, batch_size, first, last);
+            const Busy busy(self.busy);
+            Poll poll = signal_poll();
+            py::gil_scoped_release release;
+            return as_tuples(self.evaluate(samples.view, batch_size, first, last, poll));
+          },
+          py::arg("samples"), py::arg("batch_size"), py::arg("first"), py::arg("last"))
+      .def(
+          "gradients",
+          [](Train& self, const Held& samples) {
+            require_fit(self, samples.view, samples.view.x.rows, 0, 1);
+            const Busy busy(self.busy);
+            py::gil_scoped_release release;
+            return as_tuples(self.gradients(samples.view));
+          },
+          py::arg("samples"), "Stores the gradients of the loss over all samples, and changes nothing else.");
+}
+
+}  // namespace
+
+void register_trainer(py::module_& m) {
+  register_trainer_of<float>(m, "Trainer32", "Samples32");
+  register_trainer_of<double>(m, "Trainer64", "Samples64");
+}
+
+}  // namespace fastbp

@@ -1,0 +1,134 @@
+// Activations and their slopes. To add one: a struct, and its place in ACTIVATIONS at the end.
+#pragma once
+
+#include "kernels/kernel_table.h"
+#include "kernels/vec_math.h"
+
+namespace fastbp {
+namespace {
+
+// An elementwise activation: value(z), and slope(a) = f'(z) written in terms of a = f(z).
+
+struct Linear {
+  static constexpr const char* name = "linear";
+  template <typename T>
+  FASTBP_INLINE static V<T> value(V<T> z) {
+    return z;
+  }
+  template <typename T>
+  FASTBP_INLINE static V<T> slope(V<T>) {
+    return broadcast<T>(T(1));
+  }
+};
+
+struct Relu {  // max(z, 0); slope 1 where z > 0, else 0
+  static constexpr const char* name = "relu";
+  template <typename T>
+  FASTBP_INLINE static V<T> value(V<T> z) {
+    return at_least<T>(z, T(0));
+  }
+  template <typename T>
+  FASTBP_INLINE static V<T> slope(V<T> a) {
+    return a > T(0) ? broadcast<T>(T(1)) : V<T>{};
+  }
+};
+
+struct Sigmoid {  // σ(z) = 1 / (1 + e⁻ᶻ); σ' = σ(1 - σ)
+  static constexpr const char* name = "sigmoid";
+  template <typename T>
+  FASTBP_INLINE static V<T> value(V<T> z) {
+    return sigmoid<T>(z);
+  }
+  template <typename T>
+  FASTBP_INLINE static V<T> slope(V<T> a) {
+    return a * (T(1) - a);
+  }
+};
+
+struct Tanh {  // tanh' = 1 - tanh²
+  static constexpr const char* name = "tanh";
+  template <typename T>
+  FASTBP_INLINE static V<T> value(V<T> z) {
+    return tanh<T>(z);
+  }
+  template <typename T>
+  FASTBP_INLINE static V<T> slope(V<T> a) {
+    return T(1) - a * a;
+  }
+};
+
+template <typename F>
+struct Elementwise {
+  static constexpr const char* name = F::name;
+  static constexpr bool by_row = false;
+
+  template <typename T>
+  static void forward(T* a, long rows, long cols, long stride) {
+    for (long r = 0; r < rows; ++r, a += stride) {
+      for (long c = 0; c < cols; c += kLanes<T>) store<T>(a + c, F::template value<T>(load(a + c)));
+    }
+  }
+
+  template <typename T>
+  static void backward(T* d, const T* a, long rows, long cols, long stride) {
+    for (long r = 0; r < rows; ++r, d += stride, a += stride) {
+      for (long c = 0; c < cols; c += kLanes<T>) store<T>(d + c, load(d + c) * F::template slope<T>(load(a + c)));
+    }
+  }
+};
+
+// One row of softmax: a[c] = e^{z[c] - max} / Σ e^{z - max}; returns log Σ e^z. a may be z; the pad becomes 0.
+template <typename T>
+FASTBP_INLINE T softmax_row(T* a, const T* z, long cols) {
+  const V<T> lowest = broadcast<T>(T(-__builtin_inf()));
+  V<T> highest = lowest;
+  for (long c = 0; c < cols; c += kLanes<T>) {
+    const V<T> v = first_lanes<T>(cols - c) ? load(z + c) : lowest;
+    highest = ((v > highest) | (v != v)) ? v : highest;
+  }
+  const T top = max_of_lanes<T>(highest);
+  V<T> sums = {};
+  for (long c = 0; c < cols; c += kLanes<T>) {
+    const V<T> e = first_lanes<T>(cols - c) ? exp<T>(load(z + c) - top) : V<T>{};
+    sums += e;
+    store<T>(a + c, e);
+  }
+  const T sum = sum_of_lanes<T>(sums);
+  for (long c = 0; c < cols; c += kLanes<T>) store<T>(a + c, load(a + c) / sum);
+  return top + log<T>(broadcast<T>(sum))[0];
+}
+
+struct Softmax {
+  static constexpr const char* name = "softmax";
+  static constexpr bool by_row = true;
+
+  template <typename T>
+  static void forward(T* a, long rows, long cols, long stride) {
+    for (long r = 0; r < rows; ++r, a += stride) softmax_row<T>(a, a, cols);
+  }
+
+  // dz = a ⊙ (d - Σ_c a·d): each output depends on every input of its row. The pads of a are 0.
+  template <typename T>
+  static void backward(T* d, const T* a, long rows, long cols, long stride) {
+    for (long r = 0; r < rows; ++r, d += stride, a += stride) {
+      V<T> sums = {};
+      for (long c = 0; c < cols; c += kLanes<T>) sums += load(a + c) * load(d + c);
+      const T mean = sum_of_lanes<T>(sums);
+      for (long c = 0; c < cols; c += kLanes<T>) store<T>(d + c, load(a + c) * (load(d + c) - mean));
+    }
+  }
+};
+
+template <typename T, typename... F>
+struct ActivationTable {
+  static constexpr ActivationKernel<T> entries[] = {
+      {F::name, F::by_row, F::template forward<T>, F::template backward<T>}...};
+  static constexpr List<ActivationKernel<T>> list = {entries, sizeof...(F)};
+};
+
+template <typename T>
+using Activations =
+    ActivationTable<T, Elementwise<Linear>, Elementwise<Relu>, Elementwise<Sigmoid>, Elementwise<Tanh>, Softmax>;
+
+}  // namespace
+}  // namespace fastbp

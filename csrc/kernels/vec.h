@@ -1,0 +1,144 @@
+// The vector type: one source for every instruction set, from the compiler's vector types alone.
+//
+// Included only by kernels.cpp, which is compiled once per instruction set. Everything lives in an unnamed namespace
+// and nothing here comes from the STL: a shared inline function could leak AVX-512 code into every caller.
+#pragma once
+
+#include <stdint.h>
+
+// Without it the compiler may keep a call in an inner loop, and hand 64-byte vectors over through memory.
+#define FASTBP_INLINE [[gnu::always_inline]] inline
+
+namespace fastbp {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+constexpr int kVectorRegisters = 32;
+#elif defined(__AVX__)
+constexpr int kVectorBytes = 32;
+constexpr int kVectorRegisters = 16;
+#elif defined(__x86_64__)
+constexpr int kVectorBytes = 16;
+constexpr int kVectorRegisters = 16;
+#else  // NEON and its kin: 32 registers of 16 bytes
+constexpr int kVectorBytes = 16;
+constexpr int kVectorRegisters = 32;
+#endif
+
+template <typename T>
+struct Scalar;
+
+template <>
+struct Scalar<float> {
+  using Int = int32_t;
+  static constexpr int kMantissaBits = 23;
+  static constexpr int kExponentBias = 127;
+};
+
+template <>
+struct Scalar<double> {
+  using Int = int64_t;
+  static constexpr int kMantissaBits = 52;
+  static constexpr int kExponentBias = 1023;
+};
+
+template <typename T>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(kVectorBytes)));
+};
+
+template <typename T>
+using V = typename VectorOf<T>::type;  // lanes of T
+template <typename T>
+using Mask = V<typename Scalar<T>::Int>;  // all bits set where true
+
+template <typename T>
+constexpr long kLanes = kVectorBytes / static_cast<long>(sizeof(T));
+
+template <typename T>
+FASTBP_INLINE V<T> load(const T* p) {
+  V<T> v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
+template <typename T>
+FASTBP_INLINE void store(T* p, V<T> v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+
+template <typename T>
+FASTBP_INLINE V<T> broadcast(T s) {
+  return s - V<T>{};  // s - 0 is s for every s, so this folds to one instruction; 0 + s would turn -0 into +0
+}
+
+template <typename T>
+FASTBP_INLINE Mask<T> bits(V<T> v) {
+  Mask<T> m;
+  __builtin_memcpy(&m, &v, sizeof m);
+  return m;
+}
+
+template <typename T>
+FASTBP_INLINE V<T> from_bits(Mask<T> m) {
+  V<T> v;
+  __builtin_memcpy(&v, &m, sizeof v);
+  return v;
+}
+
+// Where a is NaN the result is NaN: a diverged network must show it.
+template <typename T>
+FASTBP_INLINE V<T> at_least(V<T> a, T low) {
+  return a < low ? broadcast<T>(low) : a;
+}
+
+template <typename T>
+FASTBP_INLINE V<T> at_most(V<T> a, T high) {
+  return a > high ? broadcast<T>(high) : a;
+}
+
+template <typename T>
+FASTBP_INLINE V<T> abs(V<T> a) {
+  constexpr typename Scalar<T>::Int sign =
+      typename Scalar<T>::Int(1) << (sizeof(T) * 8 - 2) << 1;  // in two steps: shifting into the sign overflows
+  return from_bits<T>(bits<T>(a) & ~sign);
+}
+
+template <typename T>
+FASTBP_INLINE V<T> sqrt(V<T> a) {
+  V<T> r;
+  for (long i = 0; i < kLanes<T>; ++i) r[i] = sizeof(T) == 4 ? __builtin_sqrtf(a[i]) : __builtin_sqrt(a[i]);
+  return r;
+}
+
+template <typename T>
+FASTBP_INLINE Mask<T> lane_numbers() {
+  Mask<T> m;
+  for (long i = 0; i < kLanes<T>; ++i) m[i] = i;
+  return m;
+}
+
+// True in the lanes that stand for columns before `count`; rows are padded, so the last vector may reach beyond.
+template <typename T>
+FASTBP_INLINE Mask<T> first_lanes(long count) {
+  using Int = typename Scalar<T>::Int;
+  return lane_numbers<T>() < static_cast<Int>(count < kLanes<T> ? count : kLanes<T>);
+}
+
+template <typename T>
+FASTBP_INLINE T sum_of_lanes(V<T> v) {
+  T s = v[0];
+  for (long i = 1; i < kLanes<T>; ++i) s += v[i];
+  return s;
+}
+
+template <typename T>
+FASTBP_INLINE T max_of_lanes(V<T> v) {
+  T s = v[0];
+  for (long i = 1; i < kLanes<T>; ++i) s = v[i] > s || v[i] != v[i] ? v[i] : s;
+  return s;
+}
+
+}  // namespace
+}  // namespace fastbp

@@ -1,0 +1,131 @@
+// exp, log, tanh and their kin on vectors. Error bounds (in ULP, over the whole range, infinities, NaN and subnormals
+// included) are asserted by tests/test_vec_math.py: exp 2, log 3, log1p 4, sigmoid 4, tanh 4.
+#pragma once
+
+#include "kernels/vec.h"
+
+namespace fastbp {
+namespace {
+
+template <typename T>
+struct MathConstants;
+
+template <>
+struct MathConstants<float> {
+  static constexpr int kExpTerms = 7;         // |r| <= ln2 / 2: r^8 / 8! < 0.1 ULP
+  static constexpr int kLogTerms = 6;         // s^2 <= 0.0295: s^12 / 13 < 0.1 ULP
+  static constexpr float kRound = 0x1.8p23f;  // adding it rounds to an integer, kept in the low mantissa bits
+  static constexpr float kLog2e = 0x1.715476p0f;
+  static constexpr float kLn2High = 0x1.62e4p-1f;  // few bits, so n * kLn2High is exact
+  static constexpr float kLn2Low = 0x1.7f7d1cp-20f;
+  static constexpr float kExpMin = -104.0f;  // below it exp is 0, above kExpMax infinite
+  static constexpr float kExpMax = 89.0f;
+  static constexpr float kMinNormal = 0x1p-126f;
+  static constexpr float kScaleUp = 0x1p23f;
+};
+
+template <>
+struct MathConstants<double> {
+  static constexpr int kExpTerms = 13;
+  static constexpr int kLogTerms = 12;
+  static constexpr double kRound = 0x1.8p52;
+  static constexpr double kLog2e = 0x1.71547652b82fep0;
+  static constexpr double kLn2High = 0x1.62e42fefa38p-1;
+  static constexpr double kLn2Low = 0x1.ef35793c7673p-45;
+  static constexpr double kExpMin = -746.0;
+  static constexpr double kExpMax = 710.0;
+  static constexpr double kMinNormal = 0x1p-1022;
+  static constexpr double kScaleUp = 0x1p52;
+};
+
+// 2^n for -kExponentBias < n <= kExponentBias, written straight into the exponent.
+template <typename T>
+FASTBP_INLINE V<T> power_of_two(Mask<T> n) {
+  return from_bits<T>((n + Scalar<T>::kExponentBias) << Scalar<T>::kMantissaBits);
+}
+
+constexpr double one_over_factorial(int i) { return i == 0 ? 1.0 : one_over_factorial(i - 1) / i; }
+
+// x = n·ln2 + r with |r| <= ln2 / 2; q = e^r - 1 by Taylor's series, without the rounding error of 1 + q.
+template <typename T>
+struct ExpParts {
+  Mask<T> n;
+  V<T> q;
+};
+
+template <typename T>
+FASTBP_INLINE ExpParts<T> exp_parts(V<T> x) {
+  using C = MathConstants<T>;
+  const V<T> t = x * C::kLog2e + C::kRound;
+  const V<T> n = t - C::kRound;
+  const V<T> r = (x - n * C::kLn2High) - n * C::kLn2Low;
+  V<T> p = broadcast<T>(T(one_over_factorial(C::kExpTerms)));
+#pragma GCC unroll 16
+  for (int i = C::kExpTerms - 1; i >= 2; --i) p = p * r + T(one_over_factorial(i));
+  return {bits<T>(t) - bits<T>(broadcast<T>(C::kRound)), r * r * p + r};
+}
+
+template <typename T>
+FASTBP_INLINE V<T> exp(V<T> x) {
+  using C = MathConstants<T>;
+  const ExpParts<T> e = exp_parts<T>(at_most<T>(at_least<T>(x, C::kExpMin), C::kExpMax));
+  // Two factors, for 2^n itself may leave the range where the product does not (subnormals, the largest numbers).
+  const Mask<T> half = e.n >> 1;
+  return (e.q + T(1)) * power_of_two<T>(half) * power_of_two<T>(e.n - half);
+}
+
+// σ(x) = 1 / (1 + e⁻ˣ)
+template <typename T>
+FASTBP_INLINE V<T> sigmoid(V<T> x) {
+  return T(1) / (T(1) + exp<T>(-x));
+}
+
+// tanh|x| = m / (m + 2) with m = e^{2|x|} - 1 = 2^n·q + (2^n - 1): exact to the last bits near 0 too, where n = 0.
+template <typename T>
+FASTBP_INLINE V<T> tanh(V<T> x) {
+  const V<T> size = abs<T>(x);
+  const ExpParts<T> e = exp_parts<T>(at_most<T>(size + size, T(50)));  // beyond, tanh is 1 in both precisions
+  const V<T> scale = power_of_two<T>(e.n);
+  const V<T> m = e.q * scale + (scale - T(1));
+  const V<T> t = m / (m + T(2));
+  return x < T(0) ? -t : (x == T(0) ? x : t);
+}
+
+// x = 2^n·m with m in [√½, √2); ln m = 2·artanh(s) = 2s·(1 + s²/3 + s⁴/5 + ...) with s = (m - 1) / (m + 1).
+template <typename T>
+FASTBP_INLINE V<T> log(V<T> x) {
+  using C = MathConstants<T>;
+  using Int = typename Scalar<T>::Int;
+  constexpr Int one = Int(Scalar<T>::kExponentBias) << Scalar<T>::kMantissaBits;
+  constexpr Int mantissa = (Int(1) << Scalar<T>::kMantissaBits) - 1;
+  constexpr Int root_half = sizeof(T) == 4 ? Int(0x3f3504f3) : Int(0x3fe6a09e667f3bcdLL);
+  const Mask<T> subnormal = x < C::kMinNormal;
+  const Mask<T> u = bits<T>(subnormal ? x * C::kScaleUp : x) + (one - root_half);
+  const Mask<T> n =
+      (u >> Scalar<T>::kMantissaBits) - Scalar<T>::kExponentBias + (subnormal & -Scalar<T>::kMantissaBits);
+  const V<T> m = from_bits<T>((u & mantissa) + root_half);
+  const V<T> f = m - T(1);
+  const V<T> s = f / (m + T(1));
+  const V<T> s2 = s * s;
+  V<T> p = broadcast<T>(T(1) / T(2 * C::kLogTerms + 1));
+#pragma GCC unroll 16
+  for (int i = C::kLogTerms - 1; i >= 1; --i) p = p * s2 + T(1) / T(2 * i + 1);
+  // 2s = f - s·f, so ln m = f - s·(f - 2·s²·p): f is exact, and what is subtracted from it is small.
+  const V<T> nf = from_bits<T>(n + bits<T>(broadcast<T>(C::kRound))) - C::kRound;  // n as a number
+  const V<T> small = nf * C::kLn2Low - s * (f - T(2) * s2 * p);
+  const V<T> result = nf * C::kLn2High + (f + small);
+  const V<T> infinity = broadcast<T>(T(__builtin_inf()));
+  const V<T> at_edges = x == T(0) ? -infinity : (x < T(0) ? broadcast<T>(T(__builtin_nan(""))) : x);
+  return ((x > T(0)) & (x < infinity)) ? result : at_edges;
+}
+
+// log(1 + x) for x >= 0: the logarithm of the rounded u = 1 + x, and what the rounding lost.
+template <typename T>
+FASTBP_INLINE V<T> log1p(V<T> x) {
+  const V<T> u = x + T(1);
+  const V<T> lost = (x - (u - T(1))) / u;
+  return log<T>(u) + (x < T(1) ? lost : V<T>{});
+}
+
+}  // namespace
+}  // namespace fastbp

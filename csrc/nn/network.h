@@ -1,0 +1,54 @@
+// The network: layers over one arena.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/arena.h"
+#include "core/poll.h"
+#include "kernels/kernel_table.h"
+#include "nn/layer.h"
+#include "nn/workspace.h"
+
+namespace fastbp {
+
+struct DenseSpec {
+  long units;
+  std::string activation;
+  bool use_bias;
+};
+
+template <typename T>
+class Network {
+ public:
+  Network(const KernelTable& table, long inputs, const std::vector<DenseSpec>& layers);
+
+  const KernelTable& table() const { return table_; }
+  const Kernels<T>& kernels() const { return kernels_; }
+  ParameterArena<T>& arena() { return arena_; }
+  const std::vector<std::unique_ptr<Layer<T>>>& layers() const { return layers_; }
+  long inputs() const { return layers_.front()->inputs(); }
+  long outputs() const { return layers_.back()->outputs(); }
+  const char* output_activation() const { return layers_.back()->activation(); }
+
+  // x (rows, inputs) → the output, in the workspace. logits: without the last activation.
+  MatrixView<T> forward(const Workspace<T>& ws, MatrixView<const T> x, bool logits) const;
+
+  // After forward, from the last layer's delta: the gradients of all parameters, stored or (optimizer given) applied.
+  void backward(const Workspace<T>& ws, MatrixView<const T> x, bool logits, Optimizer<T>* optimizer) const;
+
+  // out (rows, outputs) = the network's output for x, in batches of the workspace's size.
+  void predict(MatrixView<T> out, MatrixView<const T> x, const Workspace<T>& ws, Poll& poll) const;
+
+ private:
+  const KernelTable& table_;
+  const Kernels<T>& kernels_;
+  ParameterArena<T> arena_;
+  std::vector<std::unique_ptr<Layer<T>>> layers_;
+};
+
+extern template class Network<float>;
+extern template class Network<double>;
+
+}  // namespace fastbp

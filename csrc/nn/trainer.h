@@ -1,0 +1,96 @@
+// The trainer: the epoch loop over batches. Owns what training needs beside the network.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/poll.h"
+#include "nn/network.h"
+#include "nn/optimizer.h"
+
+namespace fastbp {
+
+// Borrowed data of a fit. y or labels is null, as the loss wants; sample_weight may be.
+template <typename T>
+struct Samples {
+  MatrixView<const T> x;   // (n, inputs)
+  MatrixView<const T> y;   // (n, outputs)
+  const int32_t* labels;   // (n)
+  const T* sample_weight;  // (n)
+};
+
+struct MetricSpec {
+  std::string name;
+  bool weighted;
+};
+
+// A weighted mean in the making.
+struct Mean {
+  double sum = 0;
+  double weight = 0;
+};
+
+template <typename T>
+class Trainer {
+ public:
+  struct Settings {
+    std::string loss;
+    bool from_logits;
+    std::string optimizer;
+    std::vector<MetricSpec> metrics;
+    uint64_t seed;
+  };
+
+  Trainer(std::shared_ptr<Network<T>> network, const Settings& settings);
+
+  Network<T>& network() const { return *network_; }
+  Optimizer<T>& optimizer() { return optimizer_; }
+  bool sparse() const { return loss_.sparse; }
+
+  // Whether gradients are stored before they are applied, or (the default) applied as they are computed.
+  bool store_gradients() const { return store_gradients_; }
+  void set_store_gradients(bool store) { store_gradients_ = store; }
+
+  // Trains on the batches [first, last) of one epoch: shuffled if shuffle_epoch is given, else in order. Returns the
+  // loss (a mean over samples of weight · loss) and then the metrics.
+  std::vector<Mean> train(const Samples<T>& samples, long batch_size, std::optional<uint32_t> shuffle_epoch, long first,
+                          long last, Poll& poll);
+
+  // Loss and metrics of the batches [first, last), without training.
+  std::vector<Mean> evaluate(const Samples<T>& samples, long batch_size, long first, long last, Poll& poll);
+
+  // The gradients of the loss over all samples as one batch, stored in the arena.
+  std::vector<Mean> gradients(const Samples<T>& samples);
+
+ private:
+  enum class Mode { evaluate, gradients, train };
+
+  void batch(const Samples<T>& samples, const int32_t* rows, long first, long count, Mode mode,
+             std::vector<Mean>& means);
+  void gather_targets(const Workspace<T>& ws, const Samples<T>& samples, const int32_t* rows, long first, long count);
+  void measure(const Workspace<T>& ws, const Samples<T>& samples, MatrixView<const T> output, const int32_t* rows,
+               long first, std::vector<Mean>& means);
+  const Workspace<T>& workspace(long batch);
+  const int32_t* order(long n, uint32_t epoch);
+
+  std::shared_ptr<Network<T>> network_;
+  const LossKernel<T>& loss_;
+  bool logits_in_network_;  // the network ends in the activation that the loss contains: the two are computed as one
+  LossRows<T> loss_rows_;
+  std::vector<const MetricKernel<T>*> metrics_;
+  std::vector<bool> weighted_;
+  Optimizer<T> optimizer_;
+  uint64_t seed_;
+  bool store_gradients_ = false;
+  std::optional<Workspace<T>> workspace_;
+  std::vector<int32_t> order_;
+  std::optional<uint32_t> order_epoch_;
+};
+
+extern template class Trainer<float>;
+extern template class Trainer<double>;
+
+}  // namespace fastbp
