@@ -1,0 +1,41 @@
+"""fastbp: dense neural networks, trained by backpropagation and stochastic gradient descent on CPUs, fast.
+
+The names are Keras's. ``fastbp.reference`` is the same in plain NumPy, to read.
+
+>>> import fastbp
+>>> model = fastbp.Sequential([fastbp.Dense(8, activation="relu"), fastbp.Dense(1)], seed=0)
+>>> model.compile(optimizer=fastbp.SGD(learning_rate=0.1), loss="mean_squared_error")
+>>> history = model.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], epochs=200)  # y = 2x + 1
+>>> model.predict([[1.5]]).round(1)
+array([[4.]], dtype=float32)
+"""
+
+from fastbp import activations, callbacks, datasets, initializers, layers, losses, metrics, models, optimizers
+from fastbp._core import __version__
+from fastbp.callbacks import Callback, EarlyStopping, History
+from fastbp.config import show_config
+from fastbp.layers import Dense, Input
+from fastbp.models import Sequential
+from fastbp.optimizers import SGD, Adam
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Callback",
+    "Dense",
+    "EarlyStopping",
+    "History",
+    "Input",
+    "Sequential",
+    "__version__",
+    "activations",
+    "callbacks",
+    "datasets",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "show_config",
+]

@@ -1,0 +1,124 @@
+"""From what users pass to what the core takes, with errors that name what was expected and what came.
+
+An array that already has the network's dtype and contiguous rows is used where it lies; anything else is converted once.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastbp import _core
+
+Array = npt.NDArray[Any]
+
+
+def as_numbers(value: Any, name: str) -> Array:
+    """``value`` as an array of real numbers."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers (bool, integer or float)")
+    return array
+
+
+def _in_place(array: Array, dtype: np.dtype[Any]) -> bool:
+    item = dtype.itemsize
+    return (
+        array.dtype == dtype
+        and array.dtype.isnative
+        and array.flags.aligned
+        and (array.shape[1] <= 1 or array.strides[1] == item)
+        and (array.shape[0] <= 1 or (array.strides[0] >= 0 and array.strides[0] % item == 0))
+    )
+
+
+def _as_rows(array: Array, dtype: np.dtype[Any]) -> Array:
+    if _in_place(array, dtype):
+        return array
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is reported as such
+        return np.ascontiguousarray(array, dtype=dtype)
+
+
+def require_finite(array: Array, name: str) -> None:
+    """ValueError naming the first NaN or infinity of a matrix, if there is one."""
+    if _core.all_finite(array):
+        return
+    for start in range(0, len(array), 4096):  # in pieces: a memory map may be larger than memory
+        bad = np.argwhere(~np.isfinite(array[start : start + 4096]))
+        if len(bad):
+            row, column = int(bad[0][0]) + start, int(bad[0][1])
+            raise ValueError(
+                f"{name} must be finite; row {row}, column {column} is {array[row, column]} (as {array.dtype})"
+            )
+
+
+def as_inputs(x: Any, inputs: int | None, dtype: np.dtype[Any]) -> Array:
+    """X as (n, inputs). One dimension is taken as a single column where the network has one input."""
+    array = as_numbers(x, "x")
+    if array.ndim == 1 and inputs in (1, None):
+        array = array[:, None]
+    if array.ndim != 2:
+        hint = " (one sample: x[None, :])" if array.ndim == 1 else ""
+        raise ValueError(f"x has {array.ndim} dimensions; expected 2: (samples, features){hint}")
+    if inputs is not None and array.shape[1] != inputs:
+        raise ValueError(f"x has {array.shape[1]} columns; the network expects {inputs}")
+    if array.shape[1] == 0:
+        raise ValueError("x has no columns")
+    return _as_rows(array, dtype)
+
+
+def as_targets(y: Any, samples: int, outputs: int, sparse: bool, loss: str, dtype: np.dtype[Any]) -> Array:
+    """Y as (n, outputs), or for sparse losses as int32 labels (n)."""
+    array = as_numbers(y, "y")
+    if array.ndim == 0 or len(array) != samples:
+        came = "a single number" if array.ndim == 0 else f"{len(array)} rows"
+        raise ValueError(f"x has {samples} rows; y has {came}")
+    if sparse:
+        return _as_labels(array, outputs, loss)
+    if array.ndim == 1 and outputs == 1:
+        array = array[:, None]
+    if array.shape != (samples, outputs):
+        hint = ""
+        if loss == "categorical_crossentropy" and array.size == samples:
+            hint = "; for labels use loss='sparse_categorical_crossentropy'"
+        raise ValueError(f"y has shape {array.shape}; {loss} expects ({samples}, {outputs}){hint}")
+    rows = _as_rows(array, dtype)
+    require_finite(rows, "y")
+    return rows
+
+
+def _as_labels(array: Array, outputs: int, loss: str) -> Array:
+    if array.size != len(array):
+        raise ValueError(f"y has shape {array.shape}; {loss} expects labels of shape ({len(array)},)")
+    labels = array.reshape(-1)
+    if labels.dtype.kind == "f":
+        require_finite(np.ascontiguousarray(array.reshape(-1, 1), dtype=np.float64), "y")
+    bad = np.flatnonzero((labels < 0) | (labels >= outputs))
+    if len(bad) == 0 and labels.dtype.kind == "f":
+        bad = np.flatnonzero(labels != np.floor(labels))
+    if len(bad):
+        raise ValueError(
+            f"{loss} expects labels from 0 to {outputs - 1}, one for each output; row {bad[0]} is {labels[bad[0]]}"
+        )
+    return np.ascontiguousarray(labels, dtype=np.int32)
+
+
+def as_sample_weight(weight: Any, samples: int, dtype: np.dtype[Any]) -> Array | None:
+    """sample_weight as (n)."""
+    if weight is None:
+        return None
+    array = as_numbers(weight, "sample_weight")
+    if array.shape not in ((samples,), (samples, 1)):
+        raise ValueError(f"sample_weight has shape {array.shape}; expected ({samples},)")
+    column = _as_rows(array.reshape(-1, 1), dtype)
+    require_finite(column, "sample_weight")
+    return np.ascontiguousarray(column[:, 0])
+
+
+def positive_int(value: Any, name: str, least: int = 1) -> int:
+    """``value`` as a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be a whole number; got {type(value).__name__} {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}; got {value}")
+    return int(value)

@@ -1,0 +1,57 @@
+"""The progress bar, by tqdm: on a terminal or in a notebook, or when asked for."""
+
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Literal
+
+Verbose = Literal["auto"] | int
+
+
+def _shown(verbose: Verbose) -> int:
+    if verbose == "auto":
+        in_notebook = "ipykernel" in sys.modules
+        return 1 if in_notebook or sys.stderr.isatty() else 0
+    if isinstance(verbose, bool) or verbose in (0, 1, 2):
+        return int(verbose)
+    raise ValueError(f"verbose must be 'auto', 0 (silent), 1 (a bar) or 2 (a line each); got {verbose!r}")
+
+
+def format_logs(logs: Mapping[str, float]) -> str:
+    """Names and numbers in one line.
+
+    >>> format_logs({"loss": 0.125, "accuracy": 1.0})
+    'loss: 0.1250 - accuracy: 1.0000'
+    """
+    return " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
+
+
+class Progress:
+    """A bar of ``total`` steps (verbose 1), a line for each (2), or nothing (0)."""
+
+    def __init__(self, verbose: Verbose, total: int, unit: str) -> None:
+        self.verbose = _shown(verbose)
+        self.total = total
+        self.unit = unit
+        self._bar: Any = None
+
+    def __enter__(self) -> "Progress":
+        if self.verbose == 1:
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(total=self.total, unit=self.unit)
+        return self
+
+    def step(self, number: int, logs: Mapping[str, float], seconds: float) -> None:
+        """Shows that step ``number`` (from 1) is done."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(format_logs(logs), refresh=False)
+            self._bar.update()
+        elif self.verbose == 2:
+            print(f"{self.unit.capitalize()} {number}/{self.total} - {seconds:.2f}s - {format_logs(logs)}")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()

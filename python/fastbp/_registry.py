@@ -1,0 +1,51 @@
+"""One table for each kind of part: names to objects, and errors that help."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
+    """The error for a name that is not in a table: the nearest, and all known ones.
+
+    >>> raise unknown_name("activation", "rellu", ["relu", "tanh"])
+    Traceback (most recent call last):
+        ...
+    ValueError: unknown activation 'rellu'; did you mean 'relu'? Known: relu, tanh
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    return ValueError(f"unknown {kind} {name!r}{hint} Known: {', '.join(names)}")
+
+
+class Registry(Generic[T]):
+    """The members of one kind by name. Classes also answer to their own names, as in Keras."""
+
+    def __init__(self, kind: str, base: type[T], members: Mapping[str, Any], aliases: Mapping[str, str] | None = None):
+        self.kind = kind
+        self.base = base
+        self.members = dict(members)
+        self.aliases = dict(aliases or {})
+        self.aliases |= {cls.__name__: name for name, cls in self.members.items() if isinstance(cls, type)}
+
+    def __iter__(self) -> Any:
+        return iter(self.members)
+
+    def get(self, identifier: Any) -> T:
+        """The member that a name, a class or an instance stands for."""
+        if isinstance(identifier, str):
+            name = self.aliases.get(identifier, identifier)
+            if name not in self.members:
+                raise unknown_name(self.kind, identifier, self.members)
+            identifier = self.members[name]
+        if isinstance(identifier, type) and issubclass(identifier, self.base):
+            identifier = identifier()
+        if not isinstance(identifier, self.base):
+            raise TypeError(
+                f"expected the {self.kind} as a name or as a {self.base.__name__}; "
+                f"got {type(identifier).__name__} {identifier!r}"
+            )
+        return identifier

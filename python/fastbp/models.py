@@ -1,0 +1,422 @@
+"""Models: Sequential, a stack of layers with Keras's methods."""
+
+import secrets
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastbp import _core, _data, callbacks, losses, metrics, optimizers, trainer
+from fastbp._progress import Verbose
+from fastbp.layers import Dense, Input, Layer
+
+__all__ = ["Sequential"]
+
+Array = npt.NDArray[Any]
+
+
+class Sequential:
+    """A stack of layers.
+
+    Args:
+        layers: the layers in order; the first may be an ``Input``.
+        name: the model's name.
+        dtype: "float32" or "float64", of the weights and of the arithmetic.
+        seed: fixes the initial weights and the shuffles; without it a fresh one is drawn.
+
+    >>> model = Sequential([Input((2,)), Dense(3, activation="tanh"), Dense(1)], seed=0)
+    >>> model.compile(optimizer="sgd", loss="mse")
+    >>> history = model.fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 2], epochs=100, batch_size=2)
+    >>> history.history["loss"][-1] < history.history["loss"][0]
+    True
+    """
+
+    _isa = ""  # the instruction set of new networks; empty: the one chosen at import
+
+    def __init__(
+        self,
+        layers: Iterable[Layer | Input] | None = None,
+        name: str = "sequential",
+        *,
+        dtype: npt.DTypeLike = "float32",
+        seed: int | None = None,
+    ) -> None:
+        self.name = name
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype must be float32 or float64; got {self.dtype}")
+        self.seed = secrets.randbits(63) if seed is None else _data.positive_int(seed, "seed", least=0)
+        if self.seed >= 2**64:
+            raise ValueError(f"seed must be below 2**64; got {self.seed}")
+        self.stop_training = False
+        self.history: callbacks.History | None = None
+        self.optimizer: optimizers.Optimizer | None = None
+        self.loss: losses.Loss | None = None
+        self._metrics: list[tuple[Any, bool]] = []  # as compile got them, and whether they are weighted
+        self._layers: list[Dense] = []
+        self._input: Input | None = None
+        self._network: Any = None  # _core.Network32 or _core.Network64, once the width is known
+        self._trainer: trainer.Trainer | None = None  # made when training needs it
+        self.epochs_trained = 0  # counts the shuffles
+        for layer in layers or ():
+            self.add(layer)
+
+    # ---- the layers ----
+
+    def add(self, layer: Layer | Input) -> None:
+        """Appends a layer. A model that was built keeps the weights that it has."""
+        if isinstance(layer, Input):
+            if self._input is not None or self._layers:
+                raise ValueError("Input must come first, and once")
+            self._input = layer
+            return
+        if not isinstance(layer, Dense):
+            raise TypeError(f"expected a layer; got {type(layer).__name__} {layer!r}")
+        if layer._owner is not None:
+            raise ValueError(f"layer {layer.name!r} belongs to a model already; make a new one")
+        taken = {other.name for other in self._layers}
+        if layer.name is None:
+            layer.name = next(
+                name for i in range(len(taken) + 1) if (name := f"{layer.kind}_{i}" if i else layer.kind) not in taken
+            )
+        elif layer.name in taken:
+            raise ValueError(f"the model has a layer {layer.name!r} already; names must differ")
+        layer._owner = self
+        self._layers.append(layer)
+        self._rebuild()
+
+    def pop(self) -> Layer:
+        """Removes the last layer and returns it."""
+        if not self._layers:
+            raise ValueError("the model has no layers")
+        layer = self._layers.pop()
+        layer._weights = layer.get_weights()  # its own from now on
+        layer._owner = None
+        self._rebuild()
+        return layer
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the Input."""
+        return list(self._layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of that name, or at that index."""
+        if (name is None) == (index is None):
+            raise ValueError("give either name or index")
+        if index is not None:
+            return self._layers[index]
+        for layer in self._layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"no layer {name!r}; there are: {', '.join(str(layer.name) for layer in self._layers)}")
+
+    # ---- building ----
+
+    @property
+    def built(self) -> bool:
+        """Whether the width of the input is known, and so the weights exist."""
+        return self._network is not None
+
+    def build(self, input_shape: int | tuple[int | None, ...] | None = None) -> None:
+        """Makes the weights. ``input_shape`` is (columns,) or (None, columns); needless where there is an Input."""
+        if input_shape is not None:
+            columns = np.atleast_1d(np.asarray(input_shape, dtype=object))[-1]
+            self._build(_data.positive_int(columns, "the width of the input"))
+        elif self._input is not None:
+            self._build(self._input.shape[0])
+        else:
+            raise ValueError("the width of the input is not known: give input_shape, or an Input as the first layer")
+
+    def _build(self, inputs: int) -> None:
+        if self._input is not None and self._input.shape[0] != inputs:
+            raise ValueError(f"x has {inputs} columns; the network expects {self._input.shape[0]}")
+        if not self._layers:
+            raise ValueError("the model has no layers; add some")
+        if self._network is not None and self._network.inputs == inputs:
+            return
+        self._make_network(inputs)
+
+    def _rebuild(self) -> None:
+        """After a change of the layers."""
+        inputs = self._input.shape[0] if self._input else self._network.inputs if self._network else None
+        self._network = self._trainer = None
+        if inputs is not None and self._layers:
+            self._make_network(inputs)
+
+    def _make_network(self, inputs: int) -> None:
+        core = _core.Network32 if self.dtype == np.float32 else _core.Network64
+        specs = [(layer.units, layer.activation.name, layer.use_bias) for layer in self._layers]
+        network = core(inputs, specs, self._isa)
+        weights = iter(network.weights)
+        width, index = inputs, 0
+        for layer in self._layers:
+            initial = layer.get_weights()
+            if not initial or initial[0].shape != (width, layer.units):
+                initial = layer._initial_weights(width, self.seed, index)
+            layer._weights = [next(weights) for _ in initial]
+            for view, values in zip(layer._weights, initial, strict=True):
+                view[...] = values
+            width, index = layer.units, index + 2
+        self._network = network
+        self._trainer = None
+
+    def _require_network(self) -> Any:
+        if self._network is None:
+            self.build()
+        return self._network
+
+    @property
+    def input_shape(self) -> tuple[None, int]:
+        """(None, columns)."""
+        return (None, self._require_network().inputs)
+
+    @property
+    def output_shape(self) -> tuple[None, int]:
+        """(None, outputs)."""
+        return (None, self._require_network().outputs)
+
+    # ---- weights ----
+
+    @property
+    def weights(self) -> list[Array]:
+        """Views of all weights: kernel (in, out), then bias (out), layer by layer."""
+        return list(self._require_network().weights)
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all weights: kernel (in, out), then bias (out), layer by layer.
+
+        >>> [w.shape for w in Sequential([Input((2,)), Dense(3)]).get_weights()]
+        [(2, 3), (3,)]
+        """
+        return [w.copy() for w in self.weights]
+
+    def set_weights(self, weights: Iterable[npt.ArrayLike]) -> None:
+        """Sets all weights, in the order of get_weights. Nothing is changed if one does not fit."""
+        own = self.weights
+        new = [_data.as_numbers(w, f"weights[{i}]") for i, w in enumerate(weights)]
+        if len(new) != len(own):
+            raise ValueError(f"the model has {len(own)} weight arrays; got {len(new)}")
+        for i, (view, values) in enumerate(zip(own, new, strict=True)):
+            if view.shape != values.shape:
+                raise ValueError(f"weights[{i}] has shape {values.shape}; the model expects {view.shape}")
+        for view, values in zip(own, new, strict=True):
+            view[...] = values
+
+    def count_params(self) -> int:
+        """How many numbers the model learns.
+
+        >>> Sequential([Input((2,)), Dense(3)]).count_params()
+        9
+        """
+        return sum(w.size for w in self.weights)
+
+    # ---- training ----
+
+    def compile(
+        self,
+        optimizer: Any = "sgd",
+        loss: Any = None,
+        metrics: Any = None,
+        *,
+        weighted_metrics: Any = None,
+    ) -> None:
+        """Settles how the model is trained. What an earlier optimiser remembered is forgotten.
+
+        Args:
+            optimizer: a name or an Optimizer.
+            loss: a name or a Loss.
+            metrics: names or Metrics to report; each sample counts once.
+            weighted_metrics: the same, with samples counted by their sample_weight.
+        """
+        if loss is None:
+            raise ValueError(f"compile needs a loss; known: {', '.join(losses.LOSSES)}")
+        new_optimizer, new_loss = optimizers.get(optimizer), losses.get(loss)
+        pairs = [(m, False) for m in _listed(metrics)] + [(m, True) for m in _listed(weighted_metrics)]
+        for identifier, _ in pairs:
+            _metric(identifier, new_loss, None)
+        self.optimizer, self.loss, self._metrics = new_optimizer, new_loss, pairs
+        self._trainer = None
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names in the logs: "loss", then the metrics."""
+        return self._require_trainer().names
+
+    def _require_trainer(self) -> trainer.Trainer:
+        if self.optimizer is None or self.loss is None:
+            raise RuntimeError("the model is not compiled: call compile(optimizer=..., loss=...) first")
+        if self._trainer is None:
+            network = self._require_network()
+            found = [(_metric(m, self.loss, network.outputs), weighted) for m, weighted in self._metrics]
+            self._trainer = trainer.Trainer(self, network, self.optimizer, self.loss, found)
+        return self._trainer
+
+    def _prepare(self, x: Any) -> tuple[trainer.Trainer, Array]:
+        """The trainer, and x as the network takes it; builds the model from x if need be."""
+        if self.optimizer is None:
+            self._require_trainer()  # says what is missing
+        rows = _data.as_inputs(x, self._network.inputs if self._network else None, self.dtype)
+        if self._network is None:
+            self._build(rows.shape[1])
+        return self._require_trainer(), rows
+
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Verbose = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: tuple[Any, ...] | None = None,
+        shuffle: bool = True,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+    ) -> "callbacks.History":
+        """Trains: for every batch forward propagation, the slopes backwards, and a step of the optimiser.
+
+        Args:
+            x: (n, in), anything np.asarray takes. C-contiguous data of the model's dtype is not copied.
+            y: (n, out), or (n,) for one output, or labels (n,) for sparse losses.
+            batch_size: samples a step; 32 if not given. The last batch of an epoch may be smaller.
+            epochs: the epoch to end before; each is one time through the data.
+            verbose: "auto" or 1 a progress bar, 2 a line an epoch, 0 nothing.
+            callbacks: a Callback or several.
+            validation_split: the share of the data, from its end, that is kept for validation.
+            validation_data: (x, y) or (x, y, sample_weight) to validate on after every epoch.
+            shuffle: whether every epoch visits the samples in a new order.
+            sample_weight: (n,), what each sample's loss is multiplied by.
+            initial_epoch: the number of the first epoch.
+
+        Returns:
+            History: ``history.history["loss"]`` and so on, a number an epoch.
+
+        Raises:
+            ValueError, TypeError: for data or settings that do not fit; the model is as it was.
+            RuntimeError: if the model is not compiled, or its weights are not finite.
+        """
+        return trainer.fit(
+            self,
+            x,
+            y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            sample_weight=sample_weight,
+            initial_epoch=initial_epoch,
+        )
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int | None = None,
+        verbose: Verbose = "auto",
+        sample_weight: Any = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """The loss and the metrics on some data.
+
+        Returns:
+            The loss; with metrics a list of the loss and them, or with ``return_dict`` a dict.
+        """
+        logs = trainer.evaluate(
+            self, x, y, batch_size=batch_size, verbose=verbose, sample_weight=sample_weight, callbacks=callbacks
+        )
+        return _results(logs, return_dict)
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Verbose = "auto", callbacks: Any = None
+    ) -> Array:
+        """The outputs for x (n, in), as an array (n, out). NaN in x gives NaN."""
+        return trainer.predict(self, x, batch_size=batch_size, verbose=verbose, callbacks=callbacks)
+
+    def __call__(self, x: Any) -> Array:
+        """The outputs for x (n, in), or for one sample (in,): the quick call, without callbacks or progress."""
+        array = _data.as_numbers(x, "x")
+        if array.ndim == 1 and self._network is not None and len(array) == self._network.inputs:
+            return self._network(_data.as_inputs(array[None, :], None, self.dtype))[0]
+        rows = _data.as_inputs(array, self._network.inputs if self._network else None, self.dtype)
+        if self._network is None:
+            self._build(rows.shape[1])
+        return self._network(rows)
+
+    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """One step on one batch. Returns what evaluate does, measured on the batch before the step."""
+        train, rows = self._prepare(x)
+        samples = train.samples(rows, y, sample_weight)
+        return _results(train.step(samples, len(rows)), return_dict)
+
+    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """What evaluate does, for one batch."""
+        train, rows = self._prepare(x)
+        samples = train.samples(rows, y, sample_weight)
+        return _results(train.evaluate(samples, len(rows), 0, 1), return_dict)
+
+    def loss_and_gradients(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, list[Array]]:
+        """The loss of one batch and its slope with respect to every weight; nothing is updated.
+
+        Returns:
+            The loss, and the gradients in the order of get_weights.
+
+        >>> model = Sequential([Input((1,)), Dense(1, kernel_initializer="ones")])
+        >>> model.compile(loss="mse")
+        >>> loss, (dw, db) = model.loss_and_gradients([[2.0]], [[5.0]])  # error 2 - 5 = -3
+        >>> loss, dw.item(), db.item()  # 3², 2·(-3)·2, 2·(-3)
+        (9.0, -12.0, -6.0)
+        """
+        train, rows = self._prepare(x)
+        loss = train.gradients(train.samples(rows, y, sample_weight))
+        return loss, [g.copy() for g in self._network.gradients]
+
+    # ---- a look at it ----
+
+    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+        """Prints the layers, their shapes and how much each learns."""
+        rows = [("Layer", "Output shape", "Parameters")]
+        for layer in self._layers:
+            rows.append(
+                (
+                    f"{layer.name} ({type(layer).__name__}, {layer.activation.name})",
+                    f"(None, {layer.units})",
+                    f"{layer.count_params():,}" if layer.built else "not built",
+                )
+            )
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
+        rule = "-" * len(lines[0])
+        total = f"{self.count_params():,} parameters, {self.dtype}" if self._network else "not built"
+        print_fn("\n".join([f"Model: {self.name}", rule, lines[0], rule, *lines[1:], rule, f"Total: {total}"]))
+
+    def __repr__(self) -> str:
+        return f"<Sequential {self.name}: {', '.join(map(repr, self._layers))}>"
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _metric(identifier: Any, loss: losses.Loss, outputs: int | None) -> metrics.Metric:
+    found = metrics.get(identifier, loss, outputs)
+    if found.sparse != loss.sparse:
+        kinds = ("one value for each output", "labels")
+        raise ValueError(
+            f"metric {found.name} takes {kinds[found.sparse]} as targets; loss {loss.name} takes {kinds[loss.sparse]}"
+        )
+    return found
+
+
+def _results(logs: dict[str, float], return_dict: bool) -> Any:
+    if return_dict:
+        return logs
+    return logs["loss"] if len(logs) == 1 else list(logs.values())
