@@ -29,8 +29,8 @@ MatrixView<const T> matrix_of(const py::array& a, const char* name) {
   require_dtype<T>(a, name);
   constexpr py::ssize_t item = sizeof(T);
   if (a.ndim() != 2) throw std::invalid_argument(std::string(name) + " must have 2 dimensions");
-  const bool rows_contiguous = a.shape(1) <= 1 || a.strides(1) == item;
-  const bool usable = a.shape(0) <= 1 || (a.strides(0) % item == 0 && a.strides(0) >= 0);
+  const bool rows_contiguous = a.size() == 0 || a.shape(1) <= 1 || a.strides(1) == item;
+  const bool usable = a.size() == 0 || a.shape(0) <= 1 || (a.strides(0) % item == 0 && a.strides(0) >= 0);
   if (!rows_contiguous || !usable) throw std::invalid_argument(std::string(name) + " must have contiguous rows");
   return {static_cast<const T*>(a.data()), a.shape(0), a.shape(1), a.strides(0) / item};
 }

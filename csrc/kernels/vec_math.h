@@ -74,10 +74,12 @@ FASTBP_INLINE V<T> exp(V<T> x) {
   return (e.q + T(1)) * power_of_two<T>(half) * power_of_two<T>(e.n - half);
 }
 
-// σ(x) = 1 / (1 + e⁻ˣ)
+// σ(x) = 1 / (1 + e⁻ˣ) = eˣ / (1 + eˣ), by the one whose exponential is at most 1: no overflow, right down to
+// subnormals.
 template <typename T>
 FASTBP_INLINE V<T> sigmoid(V<T> x) {
-  return T(1) / (T(1) + exp<T>(-x));
+  const V<T> e = exp<T>(-abs<T>(x));
+  return (x < T(0) ? e : broadcast<T>(T(1))) / (T(1) + e);
 }
 
 // tanh|x| = m / (m + 2) with m = e^{2|x|} - 1 = 2^n·q + (2^n - 1): exact to the last bits near 0 too, where n = 0.

@@ -1,6 +1,6 @@
 """From what users pass to what the core takes, with errors that name what was expected and what came.
 
-An array that already has the network's dtype and contiguous rows is used where it lies; anything else is converted once.
+An array that already has the network's dtype and contiguous rows is used where it lies; all else is converted once.
 """
 
 from typing import Any
@@ -15,7 +15,10 @@ Array = npt.NDArray[Any]
 
 def as_numbers(value: Any, name: str) -> Array:
     """``value`` as an array of real numbers."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name} is not an array: expected rows of equal length ({error})") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers (bool, integer or float)")
     return array
@@ -36,7 +39,12 @@ def _as_rows(array: Array, dtype: np.dtype[Any]) -> Array:
     if _in_place(array, dtype):
         return array
     with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is reported as such
-        return np.ascontiguousarray(array, dtype=dtype)
+        return aligned(array, dtype)
+
+
+def aligned(array: Array, dtype: npt.DTypeLike) -> Array:
+    """The array, or a copy, as the core reads it: of that dtype, C-contiguous, aligned."""
+    return np.require(array, dtype, ["C", "A"])
 
 
 def require_finite(array: Array, name: str) -> None:
@@ -92,7 +100,7 @@ def _as_labels(array: Array, outputs: int, loss: str) -> Array:
         raise ValueError(f"y has shape {array.shape}; {loss} expects labels of shape ({len(array)},)")
     labels = array.reshape(-1)
     if labels.dtype.kind == "f":
-        require_finite(np.ascontiguousarray(array.reshape(-1, 1), dtype=np.float64), "y")
+        require_finite(aligned(array.reshape(-1, 1), np.float64), "y")
     bad = np.flatnonzero((labels < 0) | (labels >= outputs))
     if len(bad) == 0 and labels.dtype.kind == "f":
         bad = np.flatnonzero(labels != np.floor(labels))
@@ -100,7 +108,7 @@ def _as_labels(array: Array, outputs: int, loss: str) -> Array:
         raise ValueError(
             f"{loss} expects labels from 0 to {outputs - 1}, one for each output; row {bad[0]} is {labels[bad[0]]}"
         )
-    return np.ascontiguousarray(labels, dtype=np.int32)
+    return aligned(labels, np.int32)
 
 
 def as_sample_weight(weight: Any, samples: int, dtype: np.dtype[Any]) -> Array | None:

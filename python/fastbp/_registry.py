@@ -1,6 +1,5 @@
 """One table for each kind of part: names to objects, and errors that help."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +14,8 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
         ...
     ValueError: unknown activation 'rellu'; did you mean 'relu'? Known: relu, tanh
     """
+    import difflib  # here, for it is needed once in a blue moon and takes a millisecond to import
+
     names = sorted(known)
     near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."

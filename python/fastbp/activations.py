@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastbp import _core
+from fastbp import _core, _data
 from fastbp._registry import Registry
 
 __all__ = ["ACTIVATIONS", "Activation", "get", "linear", "relu", "sigmoid", "softmax", "tanh"]
@@ -26,7 +26,7 @@ class Activation:
         a = np.asarray(x)
         if a.dtype not in (np.float32, np.float64):
             a = a.astype(np.float64)
-        rows = np.ascontiguousarray(a.reshape(-1, a.shape[-1] if a.ndim else 1))
+        rows = _data.aligned(a.reshape(-1, a.shape[-1] if a.ndim else 1), a.dtype)
         return _core.activation(rows, self.name).reshape(a.shape)
 
     def __repr__(self) -> str:

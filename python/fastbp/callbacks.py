@@ -54,10 +54,10 @@ class CallbackList:
     def __init__(self, callbacks: Callback | Iterable[Callback] | None, model: Any, params: Mapping[str, Any]) -> None:
         if callbacks is None:
             self.callbacks = []
-        elif isinstance(callbacks, Callback):
-            self.callbacks = [callbacks]
-        else:
+        elif isinstance(callbacks, Iterable):
             self.callbacks = list(callbacks)
+        else:
+            self.callbacks = [callbacks]
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 raise TypeError(f"expected callbacks derived from fastbp.callbacks.Callback; got {callback!r}")
@@ -159,6 +159,7 @@ class EarlyStopping(Callback):
         value = logs[self.monitor]
         if self.restore_best_weights and self.best_weights is None:
             self.best_weights = self.model.get_weights()  # should no epoch be better than this one
+            self.best_epoch = epoch
         self.wait += 1
         if self._improves(value, self.best):
             self.best, self.best_epoch = value, epoch

@@ -1,10 +1,10 @@
 """Initialisers: the random set of weights that training starts from.
 
-Every number is a pure function of (seed, variable, position), from the Philox stream of the core, so the same seed gives
-the same weights on every machine.
+Every number is a pure function of (seed, variable, position), from the Philox stream of the core, so the same seed
+gives the same weights on every machine.
 """
 
-import secrets
+import os
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,11 @@ __all__ = [
     "Zeros",
     "get",
 ]
+
+
+def fresh_seed() -> int:
+    """A seed from the operating system's randomness."""
+    return int.from_bytes(os.urandom(8), "little")
 
 
 def _uniform(seed: int, index: int, first: int, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
@@ -64,7 +69,7 @@ class Initializer:
         raise TypeError("Initializer is the base class; use one of: " + ", ".join(INITIALIZERS))
 
     def __call__(self, shape: Any, dtype: npt.DTypeLike = "float32") -> npt.NDArray[Any]:
-        seed = secrets.randbits(64) if self.seed is None else self.seed
+        seed = fresh_seed() if self.seed is None else self.seed
         return self.sample(tuple(np.atleast_1d(shape).tolist()), seed, 0).astype(dtype)
 
     def __repr__(self) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastbp import activations, initializers
+from fastbp import _data, activations, initializers
 
 __all__ = ["Dense", "Input", "Layer"]
 
@@ -18,9 +18,10 @@ class Input:
     """
 
     def __init__(self, shape: int | tuple[int, ...]) -> None:
-        self.shape = tuple(int(n) for n in np.atleast_1d(shape))
-        if len(self.shape) != 1 or self.shape[0] < 1:
+        columns = shape if isinstance(shape, (tuple, list)) else (shape,)
+        if len(columns) != 1:
             raise ValueError(f"Input takes the number of columns, as in Input((64,)); got {shape!r}")
+        self.shape = (_data.positive_int(columns[0], "the width of the input"),)
 
 
 class Layer:

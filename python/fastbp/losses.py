@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastbp import _core
+from fastbp import _core, _data
 from fastbp._registry import Registry
 
 __all__ = [
@@ -31,16 +31,20 @@ def _as_rows(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, sparse: bool) -> tupl
     pred = np.asarray(y_pred)
     if pred.dtype not in (np.float32, np.float64):
         pred = pred.astype(np.float64)
-    pred = np.ascontiguousarray(pred.reshape(-1, pred.shape[-1] if pred.ndim > 1 else 1))
+    shape = pred.shape
+    pred = _data.aligned(pred.reshape(-1, shape[-1] if pred.ndim > 1 else 1), pred.dtype)
     true = np.asarray(y_true)
     if not sparse:
-        if true.size != pred.size:
-            raise ValueError(f"y_true has shape {true.shape}; y_pred has {np.shape(y_pred)}")
-        return np.ascontiguousarray(true.reshape(pred.shape), dtype=pred.dtype), pred
+        if true.shape != shape and not (pred.shape[1] == 1 and true.size == pred.size):
+            raise ValueError(f"y_true has shape {true.shape}; y_pred has {shape}")
+        return _data.aligned(true.reshape(pred.shape), pred.dtype), pred
     if true.size != len(pred):
         raise ValueError(f"y_true has {true.size} labels; y_pred has {len(pred)} rows")
-    labels = np.ascontiguousarray(true.reshape(-1), dtype=np.int32)
-    if labels.size and not (0 <= labels.min() and labels.max() < pred.shape[1]):
+    with np.errstate(invalid="ignore"):  # a NaN becomes a whole number, and is found by being none
+        labels = _data.aligned(true.reshape(-1), np.int32)
+    if (labels != true.reshape(-1)).any():
+        raise ValueError(f"labels must be whole numbers in [0, {pred.shape[1]}); got {true.dtype} values that are not")
+    if labels.size and (labels.min() < 0 or labels.max() >= pred.shape[1]):
         raise ValueError(f"labels must be in [0, {pred.shape[1]}); got {labels.min()} to {labels.max()}")
     return labels, pred
 
@@ -130,9 +134,7 @@ def mean_squared_error(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> npt.NDAr
     return MeanSquaredError().per_sample(y_true, y_pred)
 
 
-def binary_crossentropy(
-    y_true: npt.ArrayLike, y_pred: npt.ArrayLike, from_logits: bool = False
-) -> npt.NDArray[Any]:
+def binary_crossentropy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, from_logits: bool = False) -> npt.NDArray[Any]:
     """The binary cross-entropy of each row.
 
     >>> binary_crossentropy([[1.0]], [[0.5]]).round(4)

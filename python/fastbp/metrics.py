@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastbp import _core
-from fastbp._registry import Registry
+from fastbp._registry import Registry, unknown_name
 from fastbp.losses import Loss, _as_rows
 
 __all__ = [
@@ -147,12 +147,16 @@ def get(identifier: Any, loss: Loss | None = None, outputs: int | None = None) -
     kernel = identifier
     if identifier in ("accuracy", "acc"):
         if loss is None:
-            raise ValueError(f"{identifier!r} depends on the loss; name binary_accuracy, categorical_accuracy or "
-                             "sparse_categorical_accuracy")
+            raise ValueError(
+                f"{identifier!r} depends on the loss; name binary_accuracy, categorical_accuracy or "
+                "sparse_categorical_accuracy"
+            )
         if loss.sparse:
             kernel = SparseCategoricalAccuracy.kernel
         elif loss.name == "binary_crossentropy" or outputs == 1:
             kernel = BinaryAccuracy.kernel
         else:
             kernel = CategoricalAccuracy.kernel
+    elif kernel not in METRICS.members and kernel not in METRICS.aliases:
+        raise unknown_name("metric", identifier, ["accuracy", *METRICS])
     return type(METRICS.get(kernel))(name=identifier)

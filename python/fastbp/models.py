@@ -1,13 +1,12 @@
 """Models: Sequential, a stack of layers with Keras's methods."""
 
-import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastbp import _core, _data, callbacks, losses, metrics, optimizers, trainer
+from fastbp import _core, _data, callbacks, initializers, losses, metrics, optimizers, trainer
 from fastbp._progress import Verbose
 from fastbp.layers import Dense, Input, Layer
 
@@ -46,7 +45,7 @@ class Sequential:
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype must be float32 or float64; got {self.dtype}")
-        self.seed = secrets.randbits(63) if seed is None else _data.positive_int(seed, "seed", least=0)
+        self.seed = initializers.fresh_seed() if seed is None else _data.positive_int(seed, "seed", least=0)
         if self.seed >= 2**64:
             raise ValueError(f"seed must be below 2**64; got {self.seed}")
         self.stop_training = False
@@ -234,8 +233,9 @@ class Sequential:
             raise ValueError(f"compile needs a loss; known: {', '.join(losses.LOSSES)}")
         new_optimizer, new_loss = optimizers.get(optimizer), losses.get(loss)
         pairs = [(m, False) for m in _listed(metrics)] + [(m, True) for m in _listed(weighted_metrics)]
-        for identifier, _ in pairs:
-            _metric(identifier, new_loss, None)
+        names = ["loss", *(_metric(identifier, new_loss, None).name for identifier, _ in pairs)]
+        if len(set(names)) != len(names):
+            raise ValueError(f"metrics must have different names; got {names[1:]}")
         self.optimizer, self.loss, self._metrics = new_optimizer, new_loss, pairs
         self._trainer = None
 
@@ -253,14 +253,23 @@ class Sequential:
             self._trainer = trainer.Trainer(self, network, self.optimizer, self.loss, found)
         return self._trainer
 
-    def _prepare(self, x: Any) -> tuple[trainer.Trainer, Array]:
-        """The trainer, and x as the network takes it; builds the model from x if need be."""
+    def _prepare(self, x: Any, y: Any, sample_weight: Any) -> tuple[trainer.Trainer, Any, int]:
+        """The trainer, the samples as it takes them, and how many; builds the model from x if need be."""
         if self.optimizer is None:
             self._require_trainer()  # says what is missing
         rows = _data.as_inputs(x, self._network.inputs if self._network else None, self.dtype)
+        before = self._network, [layer._weights for layer in self._layers]
         if self._network is None:
             self._build(rows.shape[1])
-        return self._require_trainer(), rows
+        train = self._require_trainer()
+        try:
+            return train, train.samples(rows, y, sample_weight), len(rows)
+        except (TypeError, ValueError):
+            if before[0] is None:  # not built from data that is refused
+                self._network = self._trainer = None
+                for layer, weights in zip(self._layers, before[1], strict=True):
+                    layer._weights = weights
+            raise
 
     def fit(
         self,
@@ -333,9 +342,7 @@ class Sequential:
         )
         return _results(logs, return_dict)
 
-    def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Verbose = "auto", callbacks: Any = None
-    ) -> Array:
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Verbose = "auto", callbacks: Any = None) -> Array:
         """The outputs for x (n, in), as an array (n, out). NaN in x gives NaN."""
         return trainer.predict(self, x, batch_size=batch_size, verbose=verbose, callbacks=callbacks)
 
@@ -351,15 +358,13 @@ class Sequential:
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """One step on one batch. Returns what evaluate does, measured on the batch before the step."""
-        train, rows = self._prepare(x)
-        samples = train.samples(rows, y, sample_weight)
-        return _results(train.step(samples, len(rows)), return_dict)
+        train, samples, n = self._prepare(x, y, sample_weight)
+        return _results(train.step(samples, n), return_dict)
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """What evaluate does, for one batch."""
-        train, rows = self._prepare(x)
-        samples = train.samples(rows, y, sample_weight)
-        return _results(train.evaluate(samples, len(rows), 0, 1), return_dict)
+        train, samples, n = self._prepare(x, y, sample_weight)
+        return _results(train.evaluate(samples, n, 0, 1), return_dict)
 
     def loss_and_gradients(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, list[Array]]:
         """The loss of one batch and its slope with respect to every weight; nothing is updated.
@@ -373,8 +378,8 @@ class Sequential:
         >>> loss, dw.item(), db.item()  # 3², 2·(-3)·2, 2·(-3)
         (9.0, -12.0, -6.0)
         """
-        train, rows = self._prepare(x)
-        loss = train.gradients(train.samples(rows, y, sample_weight))
+        train, samples, _ = self._prepare(x, y, sample_weight)
+        loss = train.gradients(samples)
         return loss, [g.copy() for g in self._network.gradients]
 
     # ---- a look at it ----

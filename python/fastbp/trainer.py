@@ -36,8 +36,6 @@ class Trainer:
         self.optimizer = optimizer
         self.loss = loss
         self.names = ["loss", *(metric.name for metric, _ in metrics)]
-        if len(set(self.names)) != len(self.names):
-            raise ValueError(f"metrics must have different names; got {self.names[1:]}")
         single = model.dtype == np.float32
         self._new_samples: Any = _core.Samples32 if single else _core.Samples64
         core: Any = _core.Trainer32 if single else _core.Trainer64
@@ -75,7 +73,7 @@ class Trainer:
     def train(self, samples: Any, batch_size: int, shuffle_epoch: int | None, first: int, last: int) -> Means:
         """Trains on batches [first, last) of an epoch."""
         self.core.set_hyperparameters(self.optimizer.hyperparameters())
-        return self.core.train(samples, batch_size, shuffle_epoch, first, last)  # type: ignore[no-any-return]
+        return self.core.train(samples, batch_size, shuffle_epoch, first, last)
 
     def step(self, samples: Any, batch_size: int) -> dict[str, float]:
         """One step on all samples as one batch."""
@@ -106,16 +104,16 @@ def _split(share: float, x: Any, y: Any, sample_weight: Any) -> tuple[tuple[Any,
     """The data, and the last ``share`` of it, as Keras splits it."""
     if not 0.0 < share < 1.0:
         raise ValueError(f"validation_split must be in [0, 1); got {share}")
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = _data.as_numbers(x, "x"), _data.as_numbers(y, "y")
     n = x.shape[0] if x.ndim else 0
     if y.ndim == 0 or len(y) != n:
-        raise ValueError(f"x has {n} rows; y has {len(y) if y.ndim else 'a single number'}")
+        raise ValueError(f"x has {n} rows; y has {f'{len(y)} rows' if y.ndim else 'a single number'}")
     at = math.floor(n * (1.0 - share))
     if at == 0 or at == n:
         raise ValueError(f"validation_split={share} of {n} samples leaves none to {'train' if at == 0 else 'validate'}")
-    weights = (None, None)
+    weights: tuple[Any, Any] = (None, None)
     if sample_weight is not None:
-        w = np.asarray(sample_weight)
+        w = _data.as_numbers(sample_weight, "sample_weight")
         if w.ndim == 0 or len(w) != n:
             raise ValueError(f"sample_weight has shape {w.shape}; expected ({n},)")
         weights = (w[:at], w[at:])
@@ -141,13 +139,15 @@ def fit(
     size = 32 if batch_size is None else _data.positive_int(batch_size, "batch_size")
     epochs = _data.positive_int(epochs, "epochs", least=0)
     initial_epoch = _data.positive_int(initial_epoch, "initial_epoch", least=0)
-    if validation_data is not None and not (isinstance(validation_data, (tuple, list)) and len(validation_data) in (2, 3)):
+    if validation_data is not None and not (
+        isinstance(validation_data, (tuple, list)) and len(validation_data) in (2, 3)
+    ):
         raise ValueError("validation_data must be (x, y) or (x, y, sample_weight)")
     if validation_data is None and validation_split:
         (x, y, sample_weight), validation_data = _split(validation_split, x, y, sample_weight)
 
-    trainer, rows = model._prepare(x)
-    samples = trainer.samples(rows, y, sample_weight)
+    trainer, samples, n = model._prepare(x, y, sample_weight)
+    size = min(size, n)
     validation = None
     if validation_data is not None:
         held_out = _data.as_inputs(validation_data[0], model._network.inputs, model.dtype)
@@ -155,7 +155,7 @@ def fit(
         validation_batches = -(-len(held_out) // EVALUATE_BATCH)
     trainer.require_finite_weights()
 
-    batches = -(-len(rows) // size)
+    batches = -(-n // size)
     progress = Progress(verbose, epochs - initial_epoch, "epoch")
     history = History()
     params = {"verbose": progress.verbose, "epochs": epochs, "steps": batches}
@@ -223,9 +223,9 @@ def evaluate(
 ) -> dict[str, float]:
     """``Sequential.evaluate``."""
     size = EVALUATE_BATCH if batch_size is None else _data.positive_int(batch_size, "batch_size")
-    trainer, rows = model._prepare(x)
-    samples = trainer.samples(rows, y, sample_weight)
-    batches = -(-len(rows) // size)
+    trainer, samples, n = model._prepare(x, y, sample_weight)
+    size = min(size, n)
+    batches = -(-n // size)
     started = time.perf_counter()
     with Progress(verbose, 1, "evaluation") as progress:
         hooks = CallbackList(callbacks, model, {"verbose": progress.verbose, "steps": batches})
@@ -240,6 +240,7 @@ def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Verbose, cal
     rows = _data.as_inputs(x, model._network.inputs if model._network else None, model.dtype)
     if model._network is None:
         model._build(rows.shape[1])
+    size = min(size, len(rows))  # a workspace is as large as a batch
     steps = -(-len(rows) // (size or EVALUATE_BATCH))
     started = time.perf_counter()
     with Progress(verbose, 1, "prediction") as progress:
@@ -261,5 +262,3 @@ def _predict_by_batch(model: Any, rows: Array, size: int, hooks: CallbackList) -
         parts.append(model._network(rows[first : first + size], size))
         hooks.call("on_predict_batch_end", batch, {"outputs": parts[-1]})
     return np.concatenate(parts)
-
-

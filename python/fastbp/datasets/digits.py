@@ -1,11 +1,11 @@
 """The optical handwritten digits of the UCI Machine Learning Repository.
 
-Source: E. Alpaydin and C. Kaynak (1998), Optical Recognition of Handwritten Digits (the file optdigits.tes), UCI Machine
-Learning Repository, https://doi.org/10.24432/C50P49. Licence: CC BY 4.0, https://creativecommons.org/licenses/by/4.0/.
+Source: E. Alpaydin and C. Kaynak (1998), Optical Recognition of Handwritten Digits (the file optdigits.tes), UCI
+Machine Learning Repository, https://doi.org/10.24432/C50P49. Licence: CC BY 4.0, https://creativecommons.org/licenses/by/4.0/.
 Changed here: stored as one compressed NumPy file.
 """
 
-from importlib import resources
+import os
 
 import numpy as np
 import numpy.typing as npt
@@ -26,5 +26,5 @@ def load_digits() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     >>> x.shape, x.max(), y[:5]
     ((1797, 64), np.float32(16.0), array([0, 1, 2, 3, 4]))
     """
-    with resources.files(__package__).joinpath("digits.npz").open("rb") as file, np.load(file) as data:
+    with np.load(os.path.join(os.path.dirname(__file__), "digits.npz")) as data:
         return data["x"].astype(np.float32), data["y"].astype(np.int64)

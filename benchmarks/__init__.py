@@ -1,0 +1,1 @@
+"""Training workloads, timed side by side with other libraries: ``python -m benchmarks``."""

@@ -1,0 +1,33 @@
+"""The command line: ``fastbp demo`` and ``fastbp info``; ``python -m fastbp`` is the same."""
+
+import argparse
+from collections.abc import Sequence
+
+from fastbp import __version__
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command that the arguments name; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="fastbp", description="Dense neural networks, trained by backpropagation on CPUs, fast."
+    )
+    parser.add_argument("--version", action="version", version=f"fastbp {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser("demo", help="learn handwritten digits, beside plain NumPy")
+    demo.add_argument("--epochs", type=int, help="times through the data")
+    commands.add_parser("info", help="version, compiler, instruction sets, threads")
+    options = parser.parse_args(arguments)
+
+    if options.command == "info":
+        from fastbp.config import show_config
+
+        show_config()
+    else:
+        from fastbp import demo as digits_demo
+
+        if options.epochs is not None and options.epochs < 1:
+            parser.error(f"--epochs must be at least 1; got {options.epochs}")
+        digits_demo.main(options.epochs or digits_demo.EPOCHS)
+    return 0

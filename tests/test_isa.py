@@ -1,0 +1,107 @@
+"""Instruction sets: every one that this machine has, in one process, and the one that was asked for."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastbp
+from fastbp import _core
+
+VECTOR_BYTES = {"avx512": 64, "avx2": 32, "baseline": 16}
+
+
+def run_python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_kernels_are_what_they_are_called(isa):
+    """Measured in the kernels themselves: the width of their vectors, and whether a·b + c is rounded once."""
+    properties = _core.isa_properties(isa)
+    assert properties["vector_bytes"] == VECTOR_BYTES[isa]
+    if isa != "baseline":
+        assert properties["fused_multiply_add"]
+
+
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_the_forced_instruction_set_is_the_one_that_runs(isa):
+    code = (
+        "import fastbp, numpy as np; from fastbp import _core\n"
+        "model = fastbp.Sequential([fastbp.Input((3,)), fastbp.Dense(2)], seed=0)\n"
+        "print(_core.chosen_isa(), model._network.isa)\n"
+        "print(model.predict(np.full((1, 3), 1 / 3)).tobytes().hex())"
+    )
+    result = run_python(code, FASTBP_ISA=isa)
+    names, bits = result.stdout.splitlines()
+    assert names == f"{isa} {isa}"
+    model = fastbp.Sequential([fastbp.Input((3,)), fastbp.Dense(2)], seed=0)
+    model._isa = isa
+    model._rebuild()
+    assert model._network.isa == isa
+    assert model.predict(np.full((1, 3), 1 / 3)).tobytes().hex() == bits
+
+
+def test_fused_and_unfused_kernels_give_different_bits():
+    """(1 + 2⁻¹²)² - (1 + 2⁻¹¹) is 2⁻²⁴ where products are not rounded, else 0: proof of which code ran."""
+    a = np.array([[-1 - 2.0**-11, 1 + 2.0**-12]], np.float32)
+    b = np.array([[1.0], [1 + 2.0**-12]], np.float32)
+    for isa in _core.available_isas():
+        fused = _core.isa_properties(isa)["fused_multiply_add"]
+        assert _core.product(a, b, False, isa).item() == (2.0**-24 if fused else 0.0)
+
+
+def test_an_unavailable_instruction_set_is_an_import_error_that_lists_the_choices():
+    result = run_python("import fastbp", FASTBP_ISA="avx1024")
+    assert result.returncode != 0
+    assert "ImportError" in result.stderr
+    assert "avx1024" in result.stderr
+    for isa in _core.available_isas():
+        assert isa in result.stderr
+
+
+def test_the_best_is_chosen_unless_one_is_forced():
+    environment = {k: v for k, v in os.environ.items() if k != "FASTBP_ISA"}
+    result = subprocess.run(
+        [sys.executable, "-c", "from fastbp import _core; print(_core.chosen_isa())"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == _core.available_isas()[0]
+
+
+def test_a_network_refuses_an_unknown_instruction_set():
+    with pytest.raises(ValueError, match=r"'mmx' is not available here; choose one of: .*baseline"):
+        _core.Network32(2, [(1, "linear", True)], "mmx")
+
+
+def test_show_config_names_what_was_built_and_chosen(capsys):
+    fastbp.show_config()
+    printed = capsys.readouterr().out
+    for text in (fastbp.__version__, _core.compiler, ", ".join(_core.built_isas()), _core.chosen_isa(), "threads"):
+        assert text in printed
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_products_of_every_shape(isa, dtype, transposed):
+    """All heights and widths of tiles and their remainders, and sums of every length about a vector's."""
+    rng = np.random.default_rng(0)
+    shapes = [(m, k, n) for m in (1, 2, 3, 5, 7, 8, 9, 17) for k in (0, 1, 2, 33) for n in (1, 3, 16, 17, 33, 48, 49)]
+    shapes += [(3, 9000, 100), (9, 300, 800), (8, 16, 1700)]  # several column blocks
+    for m, k, n in shapes:
+        a = rng.normal(size=(k, m) if transposed else (m, k)).astype(dtype)
+        b = rng.normal(size=(k, n)).astype(dtype)
+        exact = (a.T if transposed else a).astype(np.float64) @ b.astype(np.float64)
+        c = _core.product(a, b, transposed, isa)
+        # The j-th partial sum is of size √j and rounded by eps/√12 of that: in all k·eps/5, here 10 times that. And
+        # each product, of size up to 10, is rounded once.
+        atol = np.finfo(dtype).eps * (2 * k + 10)
+        np.testing.assert_allclose(c, exact, rtol=0, atol=atol, err_msg=f"{m} x {k} x {n}")

@@ -1,0 +1,109 @@
+"""Dependencies point down only, in the C++ core and in the Python package."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CSRC = ROOT / "csrc"
+PACKAGE = ROOT / "python" / "fastbp"
+
+MAY_INCLUDE = {  # folder: the folders it knows
+    "kernels": {"kernels"},
+    "core": {"core"},
+    "nn": {"nn", "core", "kernels"},
+    "bindings": {"bindings", "nn", "core", "kernels"},
+}
+NN_ORDER = ["optimizer", "layer", "dense", "workspace", "network", "trainer"]  # each knows only those before it
+PER_ISA = {"vec.h", "vec_math.h", "gemm_tile.h", "activations.h", "losses.h", "metrics.h", "optimizers.h"}
+
+PYTHON_ORDER = [  # a module imports only from rows above its own
+    {"_core", "_registry", "_progress", "callbacks", "datasets", "datasets.digits", "reference"},
+    {"_data", "config", "initializers", "optimizers"},
+    {"activations", "losses"},
+    {"layers", "metrics"},
+    {"trainer"},
+    {"models"},
+    {"demo"},
+    {"__init__"},
+    {"cli"},
+    {"__main__"},
+]
+
+
+def includes(path):
+    return re.findall(r'#include ([<"])([^>"]+)[>"]', path.read_text())
+
+
+def sources():
+    return sorted([*CSRC.rglob("*.h"), *CSRC.rglob("*.cpp")])
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(CSRC)))
+def test_no_include_points_up(path):
+    folder = path.parent.name
+    for kind, name in includes(path):
+        if kind == '"':
+            assert name.split("/")[0] in MAY_INCLUDE[folder], f"{path} includes {name}"
+        if folder == "nn" and name.startswith("nn/"):
+            own, other = NN_ORDER.index(path.stem), NN_ORDER.index(Path(name).stem)
+            assert other < own or Path(name).stem == path.stem, f"{path} includes {name}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(CSRC)))
+def test_only_bindings_know_python(path):
+    uses_python = any(name.startswith(("pybind11", "Python.h")) for _, name in includes(path))
+    assert not uses_python or path.parent.name == "bindings"
+
+
+@pytest.mark.parametrize("name", sorted(PER_ISA | {"kernels.cpp", "kernel_table.h"}))
+def test_files_compiled_per_instruction_set_use_no_stl(name):
+    """A shared inline function could be merged across instruction sets: the linker may keep the AVX-512 copy."""
+    path = CSRC / "kernels" / name
+    system = {include for kind, include in includes(path) if kind == "<"}
+    assert system <= {"stdint.h", "cstdint"}
+    assert "std::" not in path.read_text()
+    if name.endswith(".h") and name != "kernel_table.h":
+        assert "namespace {" in path.read_text()
+
+
+def test_every_source_is_compiled():
+    cmake = (ROOT / "CMakeLists.txt").read_text()
+    for path in CSRC.rglob("*.cpp"):
+        assert str(path.relative_to(ROOT)) in cmake
+
+
+def imported(path):
+    """The modules of fastbp that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "fastbp":
+            module = node.module.removeprefix("fastbp").lstrip(".")
+            names = {alias.name for alias in node.names}
+            if module:
+                found.add(module)
+            else:
+                found |= {n if n in set().union(*PYTHON_ORDER) else "__init__" for n in names}
+        elif isinstance(node, ast.Import):
+            found |= {a.name.removeprefix("fastbp").lstrip(".") or "__init__" for a in node.names if "fastbp" in a.name}
+    return found
+
+
+def module_name(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=module_name)
+def test_no_import_points_up(path):
+    rank = {name: i for i, row in enumerate(PYTHON_ORDER) for name in row}
+    name = module_name(path)
+    for other in imported(path):
+        same_family = other.startswith(name) or name.startswith(other)  # a package and its parts
+        assert rank[other] < rank[name] or same_family
+
+
+def test_the_reference_imports_nothing_of_the_package():
+    assert imported(PACKAGE / "reference.py") == set()

@@ -1,0 +1,172 @@
+"""The core against reference.py, number by number: weights, losses, shuffles and initial weights."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastbp
+from fastbp import _core, reference
+
+OPTIMIZERS = {
+    "sgd": (lambda: fastbp.SGD(0.05), {"learning_rate": 0.05}),
+    "momentum": (lambda: fastbp.SGD(0.05, momentum=0.9), {"learning_rate": 0.05, "momentum": 0.9}),
+    "nesterov": (lambda: fastbp.SGD(0.05, momentum=0.9, nesterov=True), {"learning_rate": 0.05, "momentum": 0.9}),
+    "adam": (lambda: fastbp.Adam(0.01), {"learning_rate": 0.01}),
+}
+HEADS = {  # loss: output activation
+    "mean_squared_error": "linear",
+    "binary_crossentropy": "sigmoid",
+    "categorical_crossentropy": "softmax",
+    "sparse_categorical_crossentropy": "softmax",
+}
+
+
+def twins(widths, activations, loss, optimizer, dtype="float64", seed=5, isa=""):
+    """The same network in the core and in the reference."""
+    make, hyperparameters = OPTIMIZERS[optimizer]
+    model = fastbp.Sequential([fastbp.Input((widths[0],))], dtype=dtype, seed=seed)
+    model._isa = isa
+    for units, activation in zip(widths[1:], activations, strict=True):
+        model.add(fastbp.Dense(units, activation))
+    model.compile(make(), loss)
+    return model, reference.Network(widths, activations, loss, optimizer, seed=seed, **hyperparameters)
+
+
+def data(loss, n, inputs, outputs, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, inputs))
+    if loss.startswith("sparse"):
+        return x, rng.integers(0, outputs, n)
+    if loss == "categorical_crossentropy":
+        return x, np.eye(outputs)[rng.integers(0, outputs, n)]
+    return x, rng.random((n, outputs))
+
+
+def tolerance(dtype, steps, longest_sum):
+    """A step adds rounding errors of a few eps times the root of its longest sum; they pass through all later steps.
+
+    Weights and slopes here are of order 1, and training at these rates does not amplify: 16 covers both.
+    """
+    return 16 * np.finfo(dtype).eps * np.sqrt(longest_sum) * steps
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("loss", HEADS)
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_three_epochs_end_in_the_same_weights(isa, loss, optimizer, shuffle):
+    n, batch = 37, 8  # the last batch has 5 samples
+    widths = [5, 17, 33, 3]
+    model, network = twins(widths, ["relu", "tanh", HEADS[loss]], loss, optimizer, isa=isa)
+    x, y = data(loss, n, widths[0], widths[-1])
+    weight = np.random.default_rng(1).uniform(0.5, 1.5, n)
+    history = model.fit(x, y, batch_size=batch, epochs=3, shuffle=shuffle, sample_weight=weight, verbose=0)
+    losses = network.fit(x, y, batch, 3, shuffle=shuffle, sample_weight=weight)
+    atol = tolerance("float64", steps=15, longest_sum=33)
+    np.testing.assert_allclose(history.history["loss"], losses, rtol=0, atol=atol)
+    for ours, theirs in zip(model.get_weights(), network.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=atol)
+    np.testing.assert_allclose(model.predict(x), network.predict(x), rtol=0, atol=10 * atol)
+    assert model._network.isa == isa
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_ten_float32_steps_follow_the_reference(isa, optimizer):
+    widths = [20, 46, 46, 10]
+    model, network = twins(
+        widths, ["tanh", "tanh", "softmax"], "sparse_categorical_crossentropy", optimizer, "float32", isa=isa
+    )
+    x, y = data("sparse", 320, 20, 10)
+    history = model.fit(x, y, batch_size=32, epochs=1, verbose=0)
+    (loss,) = network.fit(x, y, 32, 1)
+    atol = tolerance("float32", steps=10, longest_sum=46)
+    np.testing.assert_allclose(history.history["loss"][0], loss, rtol=0, atol=atol)
+    for ours, theirs in zip(model.get_weights(), network.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=atol)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    widths=st.lists(st.integers(1, 70), min_size=2, max_size=5),
+    hidden=st.sampled_from(sorted(reference.ACTIVATIONS)),
+    loss=st.sampled_from(sorted(HEADS)),
+    optimizer=st.sampled_from(sorted(OPTIMIZERS)),
+    n=st.integers(1, 40),
+    batch=st.integers(1, 45),
+    isa=st.sampled_from(_core.available_isas()),
+)
+def test_any_shape_trains_as_the_reference(widths, hidden, loss, optimizer, n, batch, isa):
+    if "categorical" in loss:
+        widths = [*widths[:-1], max(2, widths[-1])]
+    activations = [hidden] * (len(widths) - 2) + [HEADS[loss]]
+    model, network = twins(widths, activations, loss, optimizer, isa=isa)
+    x, y = data(loss, n, widths[0], widths[-1])
+    model.fit(x, y, batch_size=batch, epochs=2, verbose=0)
+    network.fit(x, y, batch, 2)
+    # Adam divides by √v, so a slope that is nothing but rounding still makes a step of the size of the learning rate
+    # over epsilon times it; weights may then differ where their slope is 0 but for rounding.
+    atol = tolerance("float64", steps=80, longest_sum=70) * (1e5 if optimizer == "adam" else 1)
+    for ours, theirs in zip(model.get_weights(), network.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("name", ["glorot_uniform", "he_uniform", "lecun_uniform", "glorot_normal", "he_normal"])
+def test_initial_weights_are_those_of_the_reference(name):
+    initializer = fastbp.initializers.get(name)
+    ours = initializer.sample((31, 17), seed=2**63 + 5, index=4)
+    np.testing.assert_allclose(ours, reference.initial_kernel(name, 31, 17, 2**63 + 5, 4), rtol=1e-14, atol=1e-16)
+
+
+def test_slots_are_those_of_the_reference():
+    model, network = twins([4, 5, 2], ["tanh", "linear"], "mean_squared_error", "adam")
+    x, y = data("mean_squared_error", 12, 4, 2)
+    model.fit(x, y, batch_size=4, epochs=2, verbose=0)
+    network.fit(x, y, 4, 2)
+    core = model._require_trainer().core
+    assert core.iterations == network.steps == 6
+    for slot, views in enumerate(core.slots()):
+        for view, theirs in zip(views, network.slots, strict=True):
+            np.testing.assert_allclose(view, theirs[slot], rtol=0, atol=tolerance("float64", 6, 12))
+
+
+def test_every_member_of_the_core_is_in_the_reference():
+    tables = _core.tables()
+    assert set(tables["activations"]) == set(reference.ACTIVATIONS)
+    assert set(tables["losses"]) == set(reference.LOSSES)
+    assert set(tables["optimizers"]) == set(reference.OPTIMIZERS)
+
+
+@pytest.mark.parametrize("isa", _core.available_isas())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", sorted(reference.LOSSES))
+@pytest.mark.parametrize("columns", [1, 3, 16, 17, 33])
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_single_losses_and_slopes(name, columns, from_logits, dtype, isa):
+    on_output, on_logits, _ = reference.LOSSES[name]
+    loss = on_logits if from_logits else on_output
+    if loss is None:
+        pytest.skip("this loss has no form on logits")
+    x, y = data(name, 9, columns, columns)
+    pred = (x if from_logits else np.abs(x) / 4 + 0.01).astype(dtype)
+    dense = reference.one_hot(y, columns) if y.ndim == 1 else y
+    value, slope = loss(pred.astype(np.float64), dense)
+    targets = y.astype(np.int32) if y.ndim == 1 else np.ascontiguousarray(y, dtype)
+    ours, d = _core.loss(pred, targets, name, from_logits, isa)
+    eps = np.finfo(dtype).eps
+    # Probabilities near 1 lose digits in 1 - p; below 0.01 away that is a factor of at most 100.
+    np.testing.assert_allclose(ours, value, rtol=0, atol=200 * eps * np.sqrt(columns) * max(1, np.abs(value).max()))
+    np.testing.assert_allclose(d, slope, rtol=0, atol=200 * eps * np.sqrt(columns) * max(1, np.abs(slope).max()))
+
+
+@pytest.mark.parametrize("isa", _core.available_isas())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", sorted(reference.ACTIVATIONS))
+@pytest.mark.parametrize("columns", [1, 3, 16, 17, 33])
+def test_single_activations(name, columns, dtype, isa):
+    z = np.random.default_rng(3).normal(size=(7, columns)).astype(dtype) * 5
+    a = _core.activation(z, name, isa)
+    expected = reference.ACTIVATIONS[name][0](z.astype(np.float64))
+    # a softmax is accurate to a few ULP of exp, and exp's argument z - max carries up to 40 eps/2
+    np.testing.assert_allclose(a, expected, rtol=64 * np.finfo(dtype).eps, atol=np.finfo(dtype).tiny)
