@@ -12,7 +12,7 @@ from fastbp import SGD, Dense, Input, Sequential, _data
 FLOATS = ["f2", "f4", "f8", "g", ">f2", ">f4", ">f8"]
 INTEGERS = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", ">i2", ">i4", ">u8"]
 SPARSE = "sparse_categorical_crossentropy"
-few = settings(deadline=None, max_examples=30)
+few = settings(deadline=None, max_examples=100)
 
 
 def stepped(a, rows, columns):

@@ -72,20 +72,21 @@ struct TileTable<T, 0> {
 
 constexpr long smaller(long a, long b) { return a < b ? a : b; }
 
-// Columns of a block, in elements: as many tiles as keep its part of B in L2 and its panels of C in L1.
-template <typename T>
-long block_cols(long k) {
-  constexpr long width = kTileCols * kLanes<T>;
-  constexpr long most = kPanelBytes / (kTileRows * static_cast<long>(sizeof(T)) * width) * width;
-  static_assert(most * sizeof(T) % kPadBytes == 0, "a padded panel must fit the scratch");
-  const long fitting = kBlockBytes / (static_cast<long>(sizeof(T)) * (k > 0 ? k : 1)) / width * width;
-  return fitting < width ? width : smaller(fitting, most);
-}
-
 template <typename T>
 constexpr long padded(long cols) {
   constexpr long pad = kPadBytes / static_cast<long>(sizeof(T));
   return (cols + pad - 1) / pad * pad;
+}
+
+// Columns of a block: whole tiles and whole padded rows at once, so that blocks never overlap, and as many as keep
+// their part of B in L2 and a panel of C in L1.
+template <typename T>
+long block_cols(long k) {
+  constexpr long item = static_cast<long>(sizeof(T));
+  constexpr long step = kTileCols * kPadBytes / item;
+  constexpr long most = kPanelBytes / (kTileRows * item * step) * step;
+  const long fitting = kBlockBytes / (item * (k > 0 ? k : 1)) / step * step;
+  return fitting < step ? step : smaller(fitting, most);
 }
 
 // Whole padded rows of C are written: B's pads are 0 and so become C's.
