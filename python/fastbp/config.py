@@ -12,6 +12,10 @@ def show_config() -> None:
     """Prints version, compiler, instruction sets (built, available here, chosen) and threads.
 
     ``FASTBP_ISA`` in the environment forces an instruction set, at import.
+
+    >>> show_config()  # doctest: +ELLIPSIS
+    fastbp ...
+    threads ...
     """
     lines = {
         "fastbp": _core.__version__,

@@ -131,11 +131,14 @@ class Sequential:
     def _build(self, inputs: int) -> None:
         if self._input is not None and self._input.shape[0] != inputs:
             raise ValueError(f"x has {inputs} columns; the network expects {self._input.shape[0]}")
+        self._last_layer()
+        if self._network is None or self._network.inputs != inputs:
+            self._make_network(inputs)
+
+    def _last_layer(self) -> Dense:
         if not self._layers:
             raise ValueError("the model has no layers; add some")
-        if self._network is not None and self._network.inputs == inputs:
-            return
-        self._make_network(inputs)
+        return self._layers[-1]
 
     def _rebuild(self) -> None:
         """After a change of the layers."""
@@ -244,32 +247,30 @@ class Sequential:
         """The names in the logs: "loss", then the metrics."""
         return self._require_trainer().names
 
-    def _require_trainer(self) -> trainer.Trainer:
+    def _compiled(self) -> tuple[optimizers.Optimizer, losses.Loss]:
         if self.optimizer is None or self.loss is None:
             raise RuntimeError("the model is not compiled: call compile(optimizer=..., loss=...) first")
+        return self.optimizer, self.loss
+
+    def _require_trainer(self) -> trainer.Trainer:
+        optimizer, loss = self._compiled()
         if self._trainer is None:
             network = self._require_network()
-            found = [(_metric(m, self.loss, network.outputs), weighted) for m, weighted in self._metrics]
-            self._trainer = trainer.Trainer(self, network, self.optimizer, self.loss, found)
+            found = [(_metric(m, loss, network.outputs), weighted) for m, weighted in self._metrics]
+            self._trainer = trainer.Trainer(self, network, optimizer, loss, found)
         return self._trainer
 
+    def _samples(self, x: Any, y: Any, sample_weight: Any, inputs: int | None = None) -> tuple[Any, tuple[int, int]]:
+        """The core's samples, and the shape of x; the model itself is not touched."""
+        loss = self._compiled()[1]
+        rows = _data.as_inputs(x, self._network.inputs if self._network else inputs, self.dtype)
+        return trainer.make_samples(rows, y, sample_weight, self._last_layer().units, loss), rows.shape
+
     def _prepare(self, x: Any, y: Any, sample_weight: Any) -> tuple[trainer.Trainer, Any, int]:
-        """The trainer, the samples as it takes them, and how many; builds the model from x if need be."""
-        if self.optimizer is None:
-            self._require_trainer()  # says what is missing
-        rows = _data.as_inputs(x, self._network.inputs if self._network else None, self.dtype)
-        before = self._network, [layer._weights for layer in self._layers]
-        if self._network is None:
-            self._build(rows.shape[1])
-        train = self._require_trainer()
-        try:
-            return train, train.samples(rows, y, sample_weight), len(rows)
-        except (TypeError, ValueError):
-            if before[0] is None:  # not built from data that is refused
-                self._network = self._trainer = None
-                for layer, weights in zip(self._layers, before[1], strict=True):
-                    layer._weights = weights
-            raise
+        """The trainer, the samples as it takes them, and how many. Builds the model once the data are accepted."""
+        samples, (n, inputs) = self._samples(x, y, sample_weight)
+        self._build(inputs)
+        return self._require_trainer(), samples, n
 
     def fit(
         self,

@@ -36,9 +36,7 @@ class Trainer:
         self.optimizer = optimizer
         self.loss = loss
         self.names = ["loss", *(metric.name for metric, _ in metrics)]
-        single = model.dtype == np.float32
-        self._new_samples: Any = _core.Samples32 if single else _core.Samples64
-        core: Any = _core.Trainer32 if single else _core.Trainer64
+        core: Any = _core.Trainer32 if model.dtype == np.float32 else _core.Trainer64
         self.core = core(
             network,
             loss.name,
@@ -47,16 +45,6 @@ class Trainer:
             [(metric.kernel, weighted) for metric, weighted in metrics],
             model.seed,
         )
-
-    def samples(self, x: Array, y: Any, sample_weight: Any) -> Any:
-        """The core's samples from x (n, in) in its dtype and y and sample_weight as the user gave them."""
-        n = len(x)
-        if n == 0:
-            raise ValueError("x has no rows")
-        targets = _data.as_targets(y, n, self.network.outputs, self.loss.sparse, self.loss.name, x.dtype)
-        weight = _data.as_sample_weight(sample_weight, n, x.dtype)
-        _data.require_finite(x, "x")
-        return self._new_samples(x, targets, weight)
 
     def require_finite_weights(self) -> None:
         """RuntimeError if training or a user has made a weight NaN or infinite."""
@@ -94,6 +82,18 @@ class Trainer:
         return {
             name: total / weight if weight else 0.0 for name, (total, weight) in zip(self.names, means, strict=True)
         }
+
+
+def make_samples(x: Array, y: Any, sample_weight: Any, outputs: int, loss: Loss) -> Any:
+    """The core's samples from x (n, in) in the model's dtype, and y and sample_weight as the user gave them."""
+    n = len(x)
+    if n == 0:
+        raise ValueError("x has no rows")
+    targets = _data.as_targets(y, n, outputs, loss.sparse, loss.name, x.dtype)
+    weight = _data.as_sample_weight(sample_weight, n, x.dtype)
+    _data.require_finite(x, "x")
+    core: Any = _core.Samples32 if x.dtype == np.float32 else _core.Samples64
+    return core(x, targets, weight)
 
 
 def _added(means: Means, more: Means) -> Means:
@@ -146,13 +146,14 @@ def fit(
     if validation_data is None and validation_split:
         (x, y, sample_weight), validation_data = _split(validation_split, x, y, sample_weight)
 
-    trainer, samples, n = model._prepare(x, y, sample_weight)
+    samples, (n, inputs) = model._samples(x, y, sample_weight)
     size = min(size, n)
     validation = None
     if validation_data is not None:
-        held_out = _data.as_inputs(validation_data[0], model._network.inputs, model.dtype)
-        validation = trainer.samples(held_out, validation_data[1], (*validation_data, None)[2])
-        validation_batches = -(-len(held_out) // EVALUATE_BATCH)
+        validation, (held_out, _) = model._samples(*(*validation_data, None)[:3], inputs=inputs)
+        validation_batches = -(-held_out // EVALUATE_BATCH)
+    model._build(inputs)
+    trainer = model._require_trainer()
     trainer.require_finite_weights()
 
     batches = -(-n // size)
