@@ -10,6 +10,7 @@ from benchmarks.runner import Result
 COLUMNS = ("workload", "fastbp µs/step", "IQR", "GFLOP/s", "peer", "peer µs/step", "IQR", "peer/fastbp")
 WIDTHS = (12, 14, 8, 8, 12, 12, 8, 11)
 TEXT = {"workload", "peer"}  # set to the left
+NOISY = 0.2  # an interquartile range of this share of the median: something else was running, and the ratio is off
 
 
 def heading(machine: Mapping[str, Any], libraries: Mapping[str, Mapping[str, Any]]) -> str:
@@ -29,7 +30,7 @@ def row(result: Result) -> str:
         return f"{result.workload.name:<{WIDTHS[0]}} FAILED against {result.peer}: {result.verdict}"
     ours, theirs = (spread(times) for times in (result.ours, result.theirs))
     cells = (result.workload.name, *map(number, ours), f"{result.gflops:.1f}", result.peer, *map(number, theirs))
-    return line((*cells, f"{result.ratio:.2f}"))
+    return line((*cells, f"{result.ratio:.2f}")) + ("  noisy" if noisy(result) else "")
 
 
 def line(cells: tuple[str, ...]) -> str:
@@ -41,6 +42,10 @@ def spread(times: list[float]) -> tuple[float, float]:
     """Median and interquartile range."""
     low, middle, high = np.percentile(times, [25, 50, 75])
     return float(middle), float(high - low)
+
+
+def noisy(result: Result) -> bool:
+    return any(iqr > NOISY * median for median, iqr in map(spread, (result.ours, result.theirs)))
 
 
 def number(value: float) -> str:
@@ -69,5 +74,6 @@ def as_json(result: Result) -> dict[str, Any]:
             "peer_us_median": theirs[0],
             "peer_us_iqr": theirs[1],
             "ratio": result.ratio,
+            "noisy": noisy(result),
         }
     return found

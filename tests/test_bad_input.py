@@ -109,6 +109,7 @@ BAD_LABELS = {
 BAD_WEIGHTS = {
     "too few": (np.ones(9), ValueError, r"sample_weight has shape \(9,\); expected \(10,\)"),
     "too many columns": (np.ones((10, 2)), ValueError, r"sample_weight has shape \(10, 2\); expected \(10,\)"),
+    "one row": (np.ones((1, 10)), ValueError, r"sample_weight has shape \(1, 10\); expected \(10,\)"),
     "a number": (2.0, ValueError, r"sample_weight has shape \(\); expected \(10,\)"),
     "NaN": (changed(np.ones(10), 6, nan), ValueError, "sample_weight must be finite; row 6, column 0 is nan"),
     "infinity": (changed(np.ones(10), 0, inf), ValueError, "sample_weight must be finite; row 0, column 0 is inf"),

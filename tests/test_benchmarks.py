@@ -96,6 +96,16 @@ def test_two_that_did_nothing_fail(verification, workload):
     assert not verification.compare(workload, idle, idle).passed
 
 
+def test_noise_is_marked(verification, workload):
+    from benchmarks import report
+    from benchmarks.runner import Result
+
+    steady, unsteady = [10.0, 10.1, 10.2], [20.0, 30.0, 40.0]
+    verdict = verification.Verdict(0.1, "the loss")
+    assert report.row(Result(workload, "numpy", verdict, 1, steady, unsteady)).endswith("noisy")
+    assert not report.row(Result(workload, "numpy", verdict, 1, steady, steady)).endswith("noisy")
+
+
 def test_a_failure_is_reported_without_times(verification, workload):
     from benchmarks import report
     from benchmarks.runner import Result

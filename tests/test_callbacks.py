@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from fastbp import SGD, Adam, Callback, Dense, EarlyStopping, Input, Sequential, trainer
+from fastbp import SGD, Adam, Callback, Dense, EarlyStopping, History, Input, Sequential, trainer
 
 HOOKS = [name for name in vars(Callback) if name.startswith("on_")]
 
@@ -197,6 +197,14 @@ def test_hooks_of_test_and_predict_batches_on_the_instance():
     assert seen == [(hook, batch) for hook in ("on_test_batch_end", "on_predict_batch_end") for batch in range(2)]
 
 
+def test_a_history_of_the_users_own_starts_anew_with_every_fit():
+    own, model = History(), network()
+    for _ in range(2):
+        history = model.fit(X, Y, epochs=2, callbacks=own)
+        assert (own.epoch, own.history) == (history.epoch, history.history)
+        assert own is not history
+
+
 # ---- EarlyStopping ----
 
 
@@ -297,6 +305,12 @@ def test_early_stopping_starts_anew_with_every_fit():
     run(callback, [0, 1, 1, 1])
     assert run(callback, [9, 8, 9, 9])[0].weights == [1]
     assert callback.best == 8
+
+
+def test_early_stopping_does_not_restore_weights_of_an_earlier_fit():
+    callback = EarlyStopping(restore_best_weights=True, start_from_epoch=2)
+    run(callback, [3, 2, 1])
+    assert run(callback, [3, 2])[0].weights == [1]
 
 
 def test_early_stopping_warns_when_its_value_is_missing():

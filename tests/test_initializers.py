@@ -186,6 +186,13 @@ def test_variables_are_independent():
         assert abs(np.corrcoef(a, b)[0, 1]) < 5 / np.sqrt(COUNT)
 
 
+def test_no_two_variables_of_a_model_start_alike():
+    settings = {"kernel_initializer": "random_normal", "bias_initializer": "random_normal"}
+    model = Sequential([Input((1,)), Dense(6, **settings), Dense(1, **settings), Dense(6, **settings)], seed=1)
+    starts = [tuple(w.reshape(-1)) for w in model.weights if w.size == 6]
+    assert len(set(starts)) == len(starts) == 5
+
+
 def test_the_weights_of_a_layer_depend_on_its_place_and_not_on_the_other_layers():
     short = Sequential([Input((4,)), Dense(5)], seed=3)
     long = Sequential([Input((4,)), Dense(5, use_bias=False), Dense(6, "relu"), Dense(1)], seed=3)
