@@ -95,6 +95,8 @@ py::array product(const py::array& a_array, const py::array& b_array, bool trans
   p.c = c.view.data, p.c_stride = c.view.stride;
   p.a = a.data, p.a_row = transpose_a ? 1 : a.stride, p.a_col = transpose_a ? a.stride : 1;
   p.b = b.view.data, p.b_stride = b.view.stride;
+  const AlignedBuffer<T> pack(kPackBytes / sizeof(T));
+  p.pack = pack.data();
   kernels_of<T>(table_of(isa)).product(p);
   return c.array();
 }

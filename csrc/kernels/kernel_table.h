@@ -11,6 +11,9 @@ namespace fastbp {
 // Rows are padded to the widest vector of any instruction set, so that layouts (and files) do not depend on it.
 constexpr long kPadBytes = 64;
 
+// Memory that a product may pack its operands into.
+constexpr long kPackBytes = 1024 * 1024 + 64 * 1024;
+
 // Called with each finished panel of a product: rows [row, row + rows) and columns [col, col + cols) of C, at c.
 struct Finish {
   void (*call)(const void* context, void* c, long c_stride, long row, long col, long rows, long cols) = nullptr;
@@ -31,6 +34,7 @@ struct Product {
   long m;
   long n;
   long k;
+  T* pack;  // kPackBytes, aligned to kPadBytes; null: operands are read where they lie
   Finish finish;
 };
 

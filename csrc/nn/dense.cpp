@@ -21,6 +21,7 @@ void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Pass<T>& pa
   p.b = arena_.values() + w_.offset, p.b_stride = w_.stride;
   p.bias = use_bias_ ? arena_.values() + parameters_[1].offset : nullptr;
   p.m = x.rows, p.n = outputs(), p.k = inputs();
+  p.pack = pass.pack;
   if (activate && !activation_.by_row) {
     p.finish.context = &activation_;
     p.finish.call = [](const void* context, void* c, long c_stride, long, long, long rows, long cols) {
@@ -56,6 +57,7 @@ void Dense<T>::input_slopes(MatrixView<T> dx, MatrixView<const T> dz, const Pass
   p.a = arena_.values() + w_.offset, p.a_row = w_.stride, p.a_col = 1;
   p.b = dzt, p.b_stride = dzt_stride;
   p.m = inputs(), p.n = dz.rows, p.k = outputs();
+  p.pack = pass.pack;
   p.finish.context = &context;
   p.finish.call = [](const void* opaque, void* dxt, long dxt_stride, long row, long col, long rows, long cols) {
     const Context& to = *static_cast<const Context*>(opaque);
@@ -74,6 +76,7 @@ void Dense<T>::kernel_slopes(MatrixView<const T> dz, MatrixView<const T> x, cons
   p.a = x.data, p.a_row = 1, p.a_col = x.stride;
   p.b = dz.data, p.b_stride = dz.stride;
   p.m = inputs(), p.n = outputs(), p.k = dz.rows;
+  p.pack = pass.pack;
   if (!pass.optimizer) {
     p.c = arena_.gradients() + w_.offset, p.c_stride = w_.stride;
     pass.kernels.product(p);

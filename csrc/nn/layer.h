@@ -15,6 +15,7 @@ template <typename T>
 struct Pass {
   const Kernels<T>& kernels;
   T* scratch = nullptr;               // Layer::scratch_size(batch) elements
+  T* pack = nullptr;                  // kPackBytes
   Optimizer<T>* optimizer = nullptr;  // backward: applies the gradients at once; null: they are stored in the arena
   bool logits = false;                // the loss contains this layer's activation: leave it out
 };

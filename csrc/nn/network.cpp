@@ -27,7 +27,7 @@ MatrixView<T> Network<T>::forward(const Workspace<T>& ws, MatrixView<const T> x,
   MatrixView<const T> in = x;
   for (int i = 0; i <= last; ++i) {
     const MatrixView<T> out = ws.output(i, x.rows);
-    layers_[i]->forward(out, in, {kernels_, ws.scratch(), nullptr, logits && i == last});
+    layers_[i]->forward(out, in, {kernels_, ws.scratch(), ws.pack(), nullptr, logits && i == last});
     in = out;
   }
   return ws.output(last, x.rows);
@@ -40,7 +40,7 @@ void Network<T>::backward(const Workspace<T>& ws, MatrixView<const T> x, bool lo
     const MatrixView<const T> in = i > 0 ? ws.output(i - 1, x.rows) : x;
     const MatrixView<T> dx = i > 0 ? ws.delta(i - 1, x.rows) : MatrixView<T>{};
     layers_[i]->backward(dx, ws.delta(i, x.rows), ws.output(i, x.rows), in,
-                         {kernels_, ws.scratch(), optimizer, logits && i == last});
+                         {kernels_, ws.scratch(), ws.pack(), optimizer, logits && i == last});
   }
 }
 

@@ -35,6 +35,7 @@ Workspace<T>::Workspace(const std::vector<std::unique_ptr<Layer<T>>>& layers, lo
     }
     if (round == 0) memory_ = AlignedBuffer<T>(used);
   }
+  pack_ = AlignedBuffer<T>(kPackBytes / sizeof(T));
   if (training) label_memory_ = AlignedBuffer<int32_t>(batch);
 }
 

@@ -20,6 +20,7 @@ class Workspace {
 
   long batch() const { return batch_; }
   T* scratch() const { return scratch_; }
+  T* pack() const { return pack_.data(); }
 
   // The output of a layer. Inference needs only two of them at a time, so they take turns.
   MatrixView<T> output(int layer, long rows) const {
@@ -42,6 +43,7 @@ class Workspace {
   long inputs_;
   std::vector<long> widths_;  // of the layers' outputs
   AlignedBuffer<T> memory_;
+  AlignedBuffer<T> pack_;
   AlignedBuffer<int32_t> label_memory_;
   std::vector<T*> outputs_;
   std::vector<T*> deltas_;
