@@ -177,7 +177,9 @@ class Frame:
 
 
 @pytest.mark.parametrize(
-    "form", [np.ndarray.tolist, lambda a: tuple(map(tuple, a)), lambda a: list(a), Frame, memoryview], ids=str
+    "form",
+    [np.ndarray.tolist, lambda a: tuple(map(tuple, a)), list, Frame, memoryview],
+    ids=["lists", "tuples", "list of arrays", "object with __array__", "memoryview"],
 )
 def test_whatever_numpy_makes_an_array_of(form):
     rng = np.random.default_rng(0)
