@@ -161,8 +161,8 @@ def test_bad_inputs_of_a_prediction(bad, error, message):
     model = network()
     with refused(model, error, message):
         model.predict(bad)
-    if message.startswith("x has 1 dim"):
-        bad = bad[:2]  # three numbers would be one sample
+    if message.startswith("x has 1 dim"):  # to the quick call these are the numbers of one sample
+        bad, message = bad[:2], "x has 2 columns; the network expects 3"
     with refused(model, error, message):
         model(bad)
 
@@ -696,3 +696,45 @@ def test_training_writes_into_no_array_of_the_user():
     network().fit(x, y, sample_weight=weight, epochs=3, batch_size=4)
     for array, copy in zip((x, y, weight), copies, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+def test_an_optimiser_of_another_kind_since_compile():
+    model = network()
+    model.compile(SGD(0.1), "mse")
+    model.optimizer.momentum = 0.5
+    with refused(model, RuntimeError, "compiled as sgd and is momentum now: compile again"):
+        model.fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize("part", ["optimizer", "loss", "metrics"])
+def test_base_classes_are_no_parts(part):
+    bases = {"optimizer": fastbp.optimizers.Optimizer(0.1), "loss": fastbp.losses.Loss()}
+    settings = {"optimizer": "sgd", "loss": "mse"} | {part: bases.get(part, fastbp.metrics.Metric)}
+    with pytest.raises(TypeError, match="expected the"):
+        network().compile(**settings)
+
+
+def test_weights_too_large_for_float32():
+    model = network()
+    weights = [np.full(w.shape, 1e300) for w in model.get_weights()]
+    with refused(model, ValueError, r"weights\[0\] has values that are too large for float32"):
+        model.set_weights(weights)
+
+
+def test_validation_data_are_named_in_their_errors():
+    model = network()
+    with refused(model, ValueError, "validation data: x has 2 columns; the network expects 3"):
+        model.fit(X, Y, validation_data=(X[:, :2], Y), verbose=0)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64])
+def test_seeds_out_of_range(seed):
+    with pytest.raises(ValueError, match="seed must be"):
+        fastbp.initializers.GlorotUniform(seed=seed)
+    with pytest.raises(ValueError, match="seed must be"):
+        fastbp.Sequential(seed=seed)
+
+
+def test_complex_numbers_have_no_activation():
+    with pytest.raises(TypeError, match="expected real numbers"):
+        fastbp.activations.relu(1j)

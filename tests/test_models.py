@@ -166,9 +166,33 @@ def test_pop_of_a_model_without_layers_is_an_error():
 
 def test_a_layer_belongs_to_one_model():
     layer = Dense(2)
-    Sequential([layer])
+    owner = Sequential([layer])
     with pytest.raises(ValueError, match="layer 'dense' belongs to a model already"):
         Sequential([layer])
+    assert owner.layers == [layer]
+
+
+def test_a_layer_whose_model_failed_can_be_used_again():
+    layer = Dense(2)
+    with pytest.raises(TypeError, match="expected a layer"):
+        Sequential([layer, 3])
+    gc.collect()  # the failed model lived on in the traceback
+    assert Sequential([layer]).layers == [layer]
+
+
+def test_kernel_and_bias_can_be_set_in_place():
+    model = network(3, 2)
+    kernel = model.get_weights()[0]
+    model.layers[0].kernel *= 2
+    model.layers[0].bias = [5, 6]
+    np.testing.assert_array_equal(model.get_weights()[0], 2 * kernel)
+    np.testing.assert_array_equal(model.get_weights()[1], [5, 6])
+
+
+def test_a_layer_without_bias_has_none_to_set():
+    layer = Dense(2, use_bias=False)
+    with pytest.raises(AttributeError, match="has no bias"):
+        layer.bias = [1, 2]
 
 
 def test_the_list_of_layers_is_a_copy():

@@ -1,6 +1,7 @@
 // The network as Python holds it.
 #pragma once
 
+#include <atomic>
 #include <optional>
 
 #include "nn/network.h"
@@ -11,6 +12,8 @@ template <typename T>
 class PyNetwork : public Network<T> {
  public:
   using Network<T>::Network;
+
+  std::atomic<bool> busy{false};  // while a trainer of this network works
 
   static constexpr long kQuickRows = 64;  // calls of up to so many rows keep the GIL
 

@@ -2,6 +2,7 @@
 
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <atomic>
 #include <limits>
 #include <tuple>
@@ -20,6 +21,7 @@ struct HeldSamples {
   py::array y;
   std::optional<py::array> sample_weight;
   Samples<T> view;
+  int32_t highest_label;
 };
 
 template <typename T>
@@ -27,30 +29,33 @@ HeldSamples<T> make_samples(py::array x, py::array y, std::optional<py::array> s
   Samples<T> view = {};
   view.x = matrix_of<T>(x, "x");
   const long n = view.x.rows;
+  int32_t highest = 0;
   if (n < 1 || n > std::numeric_limits<int32_t>::max()) {
     throw std::invalid_argument("x must have between 1 and 2^31 - 1 rows; got " + std::to_string(n));
   }
   if (y.ndim() == 1) {
     view.labels = vector_of<int32_t>(y, n, "labels");
+    const auto [low, high] = std::minmax_element(view.labels, view.labels + n);
+    if (*low < 0) throw std::invalid_argument("label " + std::to_string(*low) + " is out of range");
+    highest = *high;
   } else {
     view.y = matrix_of<T>(y, "y");
     if (view.y.rows != n) throw std::invalid_argument("x and y differ in length");
   }
   if (sample_weight) view.sample_weight = vector_of<T>(*sample_weight, n, "sample_weight");
-  return {std::move(x), std::move(y), std::move(sample_weight), view};
+  return {std::move(x), std::move(y), std::move(sample_weight), view, highest};
 }
 
 template <typename T>
-void require_fit(const Trainer<T>& trainer, const Samples<T>& samples, long batch_size, long first, long last) {
+void require_fit(const Trainer<T>& trainer, const HeldSamples<T>& held, long batch_size, long first, long last) {
   const Network<T>& network = trainer.network();
+  const Samples<T>& samples = held.view;
   const long n = samples.x.rows;
   if (samples.x.cols != network.inputs()) throw std::invalid_argument("x does not have the network's columns");
   if (trainer.sparse() != (samples.labels != nullptr)) throw std::invalid_argument("the loss takes another kind of y");
   if (samples.labels) {
-    for (long i = 0; i < n; ++i) {
-      if (samples.labels[i] < 0 || samples.labels[i] >= network.outputs()) {
-        throw std::invalid_argument("label " + std::to_string(samples.labels[i]) + " is out of range");
-      }
+    if (held.highest_label >= network.outputs()) {
+      throw std::invalid_argument("label " + std::to_string(held.highest_label) + " is out of range");
     }
   } else if (samples.y.cols != network.outputs()) {
     throw std::invalid_argument("y does not have the network's outputs");
@@ -73,10 +78,9 @@ class Busy {
 };
 
 template <typename T>
-struct GuardedTrainer : Trainer<T> {
-  using Trainer<T>::Trainer;
-  std::atomic<bool> busy{false};
-};
+std::atomic<bool>& busy_flag(const Trainer<T>& trainer) {
+  return static_cast<PyNetwork<T>&>(trainer.network()).busy;  // the constructor takes no other
+}
 
 using Means = std::vector<std::tuple<double, double>>;
 
@@ -88,7 +92,7 @@ Means as_tuples(const std::vector<Mean>& means) {
 
 template <typename T>
 void register_trainer_of(py::module_& m, const char* name, const char* samples_name) {
-  using Train = GuardedTrainer<T>;
+  using Train = Trainer<T>;
   using Held = HeldSamples<T>;
   py::class_<Held>(m, samples_name)
       .def(py::init(&make_samples<T>), py::arg("x"), py::arg("y"), py::arg("sample_weight") = py::none());
@@ -130,8 +134,8 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
           "train",
           [](Train& self, const Held& samples, long batch_size, std::optional<uint32_t> shuffle_epoch, long first,
              long last) {
-            require_fit(self, samples.view, batch_size, first, last);
-            const Busy busy(self.busy);
+            require_fit(self, samples, batch_size, first, last);
+            const Busy busy(busy_flag(self));
             Poll poll = signal_poll();
             py::gil_scoped_release release;  // the arrays are held by `samples`, and that by this call
             return as_tuples(self.train(samples.view, batch_size, shuffle_epoch, first, last, poll));
@@ -141,8 +145,8 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
       .def(
           "evaluate",
           [](Train& self, const Held& samples, long batch_size, long first, long last) {
-            require_fit(self, samples.view, batch_size, first, last);
-            const Busy busy(self.busy);
+            require_fit(self, samples, batch_size, first, last);
+            const Busy busy(busy_flag(self));
             Poll poll = signal_poll();
             py::gil_scoped_release release;
             return as_tuples(self.evaluate(samples.view, batch_size, first, last, poll));
@@ -151,8 +155,8 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
       .def(
           "gradients",
           [](Train& self, const Held& samples) {
-            require_fit(self, samples.view, samples.view.x.rows, 0, 1);
-            const Busy busy(self.busy);
+            require_fit(self, samples, samples.view.x.rows, 0, 1);
+            const Busy busy(busy_flag(self));
             py::gil_scoped_release release;
             return as_tuples(self.gradients(samples.view));
           },

@@ -24,6 +24,12 @@ def as_numbers(value: Any, name: str) -> Array:
     return array
 
 
+def as_floats(value: Any, name: str) -> Array:
+    """``value`` as an array of float32 or float64: of its own kind if it is one of them."""
+    array = as_numbers(value, name)
+    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+
+
 def _in_place(array: Array, dtype: np.dtype[Any]) -> bool:
     item = dtype.itemsize
     return (
@@ -111,10 +117,8 @@ def _as_labels(array: Array, outputs: int, loss: str) -> Array:
     return aligned(labels, np.int32)
 
 
-def as_sample_weight(weight: Any, samples: int, dtype: np.dtype[Any]) -> Array | None:
+def as_sample_weight(weight: Any, samples: int, dtype: np.dtype[Any]) -> Array:
     """sample_weight as (n)."""
-    if weight is None:
-        return None
     array = as_numbers(weight, "sample_weight")
     if array.shape not in ((samples,), (samples, 1)):
         raise ValueError(f"sample_weight has shape {array.shape}; expected ({samples},)")

@@ -27,19 +27,20 @@ def format_logs(logs: Mapping[str, float]) -> str:
 
 
 class Progress:
-    """A bar of ``total`` steps (verbose 1), a line for each (2), or nothing (0)."""
+    """A bar from step ``initial`` to ``total`` (verbose 1), a line for each (2), or nothing (0)."""
 
-    def __init__(self, verbose: Verbose, total: int, unit: str) -> None:
+    def __init__(self, verbose: Verbose, total: int, unit: str, initial: int = 0) -> None:
         self.verbose = _shown(verbose)
         self.total = total
         self.unit = unit
+        self.initial = initial
         self._bar: Any = None
 
     def __enter__(self) -> "Progress":
         if self.verbose == 1:
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(total=self.total, unit=self.unit)
+            self._bar = tqdm(total=self.total, initial=self.initial, unit=self.unit)
         return self
 
     def step(self, number: int, logs: Mapping[str, float], seconds: float) -> None:

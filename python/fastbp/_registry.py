@@ -30,6 +30,7 @@ class Registry(Generic[T]):
         self.base = base
         self.members = dict(members)
         self.aliases = dict(aliases or {})
+        self.abstract = any(isinstance(member, type) for member in self.members.values())  # the base is no member
         self.aliases |= {cls.__name__: name for name, cls in self.members.items() if isinstance(cls, type)}
 
     def __iter__(self) -> Any:
@@ -42,9 +43,9 @@ class Registry(Generic[T]):
             if name not in self.members:
                 raise unknown_name(self.kind, identifier, self.members)
             identifier = self.members[name]
-        if isinstance(identifier, type) and issubclass(identifier, self.base):
+        if isinstance(identifier, type) and issubclass(identifier, self.base) and identifier is not self.base:
             identifier = identifier()
-        if not isinstance(identifier, self.base):
+        if not isinstance(identifier, self.base) or (self.abstract and type(identifier) is self.base):
             raise TypeError(
                 f"expected the {self.kind} as a name or as a {self.base.__name__}; "
                 f"got {type(identifier).__name__} {identifier!r}"

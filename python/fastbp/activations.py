@@ -6,7 +6,6 @@ same kernels that train.
 
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from fastbp import _core, _data
@@ -23,9 +22,9 @@ class Activation:
         self.__doc__ = doc
 
     def __call__(self, x: npt.ArrayLike) -> npt.NDArray[Any]:
-        a = np.asarray(x)
-        if a.dtype not in (np.float32, np.float64):
-            a = a.astype(np.float64)
+        a = _data.as_floats(x, "x")
+        if a.size == 0:
+            return a
         rows = _data.aligned(a.reshape(-1, a.shape[-1] if a.ndim else 1), a.dtype)
         return _core.activation(rows, self.name).reshape(a.shape)
 

@@ -62,6 +62,8 @@ class Initializer:
     name: str
 
     def __init__(self, seed: int | None = None) -> None:
+        if seed is not None and not 0 <= seed < 2**64:
+            raise ValueError(f"seed must be from 0 to 2**64 - 1; got {seed}")
         self.seed = seed
 
     def sample(self, shape: tuple[int, ...], seed: int, index: int) -> npt.NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """Layers: what a network is made of."""
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ class Layer:
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name
-        self._owner: object = None  # the model it belongs to
+        self._owner: weakref.ref[Any] | None = None  # the model it belongs to, while that lives
         self._weights: list[npt.NDArray[Any]] = []  # views of the model's parameters
 
     @property
@@ -87,10 +88,20 @@ class Dense(Layer):
         """A view of the kernel (in, units)."""
         return self._parameter(0)
 
+    @kernel.setter
+    def kernel(self, values: npt.ArrayLike) -> None:
+        self._parameter(0)[...] = values
+
     @property
     def bias(self) -> npt.NDArray[Any] | None:
         """A view of the bias (units), or None."""
         return self._parameter(1) if self.use_bias else None
+
+    @bias.setter
+    def bias(self, values: npt.ArrayLike) -> None:
+        if not self.use_bias:
+            raise AttributeError(f"layer {self.name!r} has no bias: use_bias is False")
+        self._parameter(1)[...] = values
 
     def _parameter(self, i: int) -> npt.NDArray[Any]:
         if not self._weights:

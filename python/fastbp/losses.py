@@ -28,12 +28,12 @@ __all__ = [
 
 def _as_rows(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, sparse: bool) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """y_true as the kernels take it: (n, m) of y_pred's dtype, or labels (n)."""
-    pred = np.asarray(y_pred)
-    if pred.dtype not in (np.float32, np.float64):
-        pred = pred.astype(np.float64)
+    pred = _data.as_floats(y_pred, "y_pred")
     shape = pred.shape
+    if pred.size == 0:
+        raise ValueError(f"y_pred is empty: its shape is {shape}")
     pred = _data.aligned(pred.reshape(-1, shape[-1] if pred.ndim > 1 else 1), pred.dtype)
-    true = np.asarray(y_true)
+    true = _data.as_numbers(y_true, "y_true")
     if not sparse:
         if true.shape != shape and not (pred.shape[1] == 1 and true.size == pred.size):
             raise ValueError(f"y_true has shape {true.shape}; y_pred has {shape}")
@@ -68,7 +68,7 @@ class Loss:
     ) -> float:
         values = self.per_sample(y_true, y_pred).astype(np.float64)
         if sample_weight is not None:
-            values = values * np.asarray(sample_weight, dtype=np.float64).reshape(-1)
+            values *= _data.as_sample_weight(sample_weight, len(values), values.dtype)
         return float(values.sum() / len(values))
 
     def __repr__(self) -> str:

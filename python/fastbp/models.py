@@ -1,5 +1,6 @@
 """Models: Sequential, a stack of layers with Keras's methods."""
 
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -42,7 +43,7 @@ class Sequential:
         seed: int | None = None,
     ) -> None:
         self.name = name
-        self.dtype = np.dtype(dtype)
+        self.dtype = np.dtype("float32" if dtype is None else dtype)
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype must be float32 or float64; got {self.dtype}")
         self.seed = initializers.fresh_seed() if seed is None else _data.positive_int(seed, "seed", least=0)
@@ -72,7 +73,7 @@ class Sequential:
             return
         if not isinstance(layer, Dense):
             raise TypeError(f"expected a layer; got {type(layer).__name__} {layer!r}")
-        if layer._owner is not None:
+        if layer._owner is not None and layer._owner() is not None:
             raise ValueError(f"layer {layer.name!r} belongs to a model already; make a new one")
         taken = {other.name for other in self._layers}
         if layer.name is None:
@@ -81,7 +82,7 @@ class Sequential:
             )
         elif layer.name in taken:
             raise ValueError(f"the model has a layer {layer.name!r} already; names must differ")
-        layer._owner = self
+        layer._owner = weakref.ref(self)
         self._layers.append(layer)
         self._rebuild()
 
@@ -121,7 +122,7 @@ class Sequential:
     def build(self, input_shape: int | tuple[int | None, ...] | None = None) -> None:
         """Makes the weights. ``input_shape`` is (columns,) or (None, columns); needless where there is an Input."""
         if input_shape is not None:
-            columns = np.atleast_1d(np.asarray(input_shape, dtype=object))[-1]
+            columns = input_shape[-1] if isinstance(input_shape, (tuple, list)) and input_shape else input_shape
             self._build(_data.positive_int(columns, "the width of the input"))
         elif self._input is not None:
             self._build(self._input.shape[0])
@@ -203,8 +204,13 @@ class Sequential:
         for i, (view, values) in enumerate(zip(own, new, strict=True)):
             if view.shape != values.shape:
                 raise ValueError(f"weights[{i}] has shape {values.shape}; the model expects {view.shape}")
-        for view, values in zip(own, new, strict=True):
-            view[...] = values
+        with np.errstate(over="ignore"):
+            fitted = [values.astype(self.dtype) for values in new]
+        for i, (values, stored) in enumerate(zip(new, fitted, strict=True)):
+            if np.isinf(stored).sum() > np.isinf(values).sum():
+                raise ValueError(f"weights[{i}] has values that are too large for {self.dtype}")
+        for view, stored in zip(own, fitted, strict=True):
+            view[...] = stored
 
     def count_params(self) -> int:
         """How many numbers the model learns.
@@ -348,14 +354,18 @@ class Sequential:
         return trainer.predict(self, x, batch_size=batch_size, verbose=verbose, callbacks=callbacks)
 
     def __call__(self, x: Any) -> Array:
-        """The outputs for x (n, in), or for one sample (in,): the quick call, without callbacks or progress."""
+        """The outputs for x (n, in): the quick call, without callbacks or progress.
+
+        One dimension is one sample (in,), and gives (out,); where the network has one input it is n samples.
+        """
         array = _data.as_numbers(x, "x")
-        if array.ndim == 1 and self._network is not None and len(array) == self._network.inputs:
-            return self._network(_data.as_inputs(array[None, :], None, self.dtype))[0]
-        rows = _data.as_inputs(array, self._network.inputs if self._network else None, self.dtype)
+        inputs = self._network.inputs if self._network else None
+        single = array.ndim == 1 and inputs not in (1, None)
+        rows = _data.as_inputs(array[None, :] if single else array, inputs, self.dtype)
         if self._network is None:
             self._build(rows.shape[1])
-        return self._network(rows)
+        outputs = self._network(rows)
+        return outputs[0] if single else outputs
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """One step on one batch. Returns what evaluate does, measured on the batch before the step."""

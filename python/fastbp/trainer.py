@@ -34,6 +34,7 @@ class Trainer:
         self.model = model
         self.network = network
         self.optimizer = optimizer
+        self.kernel = optimizer.kernel
         self.loss = loss
         self.names = ["loss", *(metric.name for metric, _ in metrics)]
         core: Any = _core.Trainer32 if model.dtype == np.float32 else _core.Trainer64
@@ -41,7 +42,7 @@ class Trainer:
             network,
             loss.name,
             loss.from_logits,
-            optimizer.kernel,
+            self.kernel,
             [(metric.kernel, weighted) for metric, weighted in metrics],
             model.seed,
         )
@@ -60,6 +61,10 @@ class Trainer:
 
     def train(self, samples: Any, batch_size: int, shuffle_epoch: int | None, first: int, last: int) -> Means:
         """Trains on batches [first, last) of an epoch."""
+        if self.optimizer.kernel != self.kernel:
+            raise RuntimeError(
+                f"the optimiser was compiled as {self.kernel} and is {self.optimizer.kernel} now: compile again"
+            )
         self.core.set_hyperparameters(self.optimizer.hyperparameters())
         return self.core.train(samples, batch_size, shuffle_epoch, first, last)
 
@@ -90,7 +95,7 @@ def make_samples(x: Array, y: Any, sample_weight: Any, outputs: int, loss: Loss)
     if n == 0:
         raise ValueError("x has no rows")
     targets = _data.as_targets(y, n, outputs, loss.sparse, loss.name, x.dtype)
-    weight = _data.as_sample_weight(sample_weight, n, x.dtype)
+    weight = None if sample_weight is None else _data.as_sample_weight(sample_weight, n, x.dtype)
     _data.require_finite(x, "x")
     core: Any = _core.Samples32 if x.dtype == np.float32 else _core.Samples64
     return core(x, targets, weight)
@@ -150,14 +155,17 @@ def fit(
     size = min(size, n)
     validation = None
     if validation_data is not None:
-        validation, (held_out, _) = model._samples(*(*validation_data, None)[:3], inputs=inputs)
+        try:
+            validation, (held_out, _) = model._samples(*(*validation_data, None)[:3], inputs=inputs)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"validation data: {error}") from None
         validation_batches = -(-held_out // EVALUATE_BATCH)
     model._build(inputs)
     trainer = model._require_trainer()
     trainer.require_finite_weights()
 
     batches = -(-n // size)
-    progress = Progress(verbose, epochs - initial_epoch, "epoch")
+    progress = Progress(verbose, epochs, "epoch", initial_epoch)
     history = History()
     params = {"verbose": progress.verbose, "epochs": epochs, "steps": batches}
     hooks = CallbackList(callbacks, model, params)
@@ -183,7 +191,7 @@ def fit(
                 found = _evaluate(trainer, validation, EVALUATE_BATCH, validation_batches, hooks)
                 logs |= {f"val_{name}": value for name, value in found.items()}
             hooks.call("on_epoch_end", epoch, logs)
-            progress.step(epoch - initial_epoch + 1, logs, time.perf_counter() - started)
+            progress.step(epoch + 1, logs, time.perf_counter() - started)
             if model.stop_training:
                 break
     hooks.call("on_train_end", logs)
