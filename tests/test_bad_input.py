@@ -701,6 +701,7 @@ def test_training_writes_into_no_array_of_the_user():
 def test_an_optimiser_of_another_kind_since_compile():
     model = network()
     model.compile(SGD(0.1), "mse")
+    model.fit(X, Y, verbose=0)
     model.optimizer.momentum = 0.5
     with refused(model, RuntimeError, "compiled as sgd and is momentum now: compile again"):
         model.fit(X, Y, verbose=0)

@@ -45,9 +45,11 @@ class Registry(Generic[T]):
             identifier = self.members[name]
         if isinstance(identifier, type) and issubclass(identifier, self.base) and identifier is not self.base:
             identifier = identifier()
-        if not isinstance(identifier, self.base) or (self.abstract and type(identifier) is self.base):
-            raise TypeError(
-                f"expected the {self.kind} as a name or as a {self.base.__name__}; "
-                f"got {type(identifier).__name__} {identifier!r}"
-            )
+        if not isinstance(identifier, self.base):
+            raise self._unexpected(f"{type(identifier).__name__} {identifier!r}")
+        if self.abstract and type(identifier) is self.base:
+            raise self._unexpected("the base class itself")
         return identifier
+
+    def _unexpected(self, came: str) -> TypeError:
+        return TypeError(f"expected the {self.kind} as a name or as a {self.base.__name__}; got {came}")
