@@ -10,7 +10,18 @@ The names are Keras's. ``fastbp.reference`` is the same in plain NumPy, to read.
 array([[4.]], dtype=float32)
 """
 
-from fastbp import activations, callbacks, datasets, initializers, layers, losses, metrics, models, optimizers
+from fastbp import (
+    activations,
+    callbacks,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    reference,
+)
 from fastbp._core import __version__
 from fastbp.callbacks import Callback, EarlyStopping, History
 from fastbp.config import show_config
@@ -37,5 +48,6 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "reference",
     "show_config",
 ]

@@ -47,8 +47,15 @@ class Trainer:
             model.seed,
         )
 
-    def require_finite_weights(self) -> None:
-        """RuntimeError if training or a user has made a weight NaN or infinite."""
+    def _require_same_rule(self) -> None:
+        if self.optimizer.kernel != self.kernel:
+            raise RuntimeError(
+                f"the optimiser was compiled as {self.kernel} and is {self.optimizer.kernel} now: compile again"
+            )
+
+    def require_trainable(self) -> None:
+        """RuntimeError if a weight is NaN or infinite, or the optimiser has become another since compile."""
+        self._require_same_rule()
         if self.network.weights_finite():
             return
         for layer in self.model.layers:
@@ -61,16 +68,13 @@ class Trainer:
 
     def train(self, samples: Any, batch_size: int, shuffle_epoch: int | None, first: int, last: int) -> Means:
         """Trains on batches [first, last) of an epoch."""
-        if self.optimizer.kernel != self.kernel:
-            raise RuntimeError(
-                f"the optimiser was compiled as {self.kernel} and is {self.optimizer.kernel} now: compile again"
-            )
+        self._require_same_rule()
         self.core.set_hyperparameters(self.optimizer.hyperparameters())
         return self.core.train(samples, batch_size, shuffle_epoch, first, last)
 
     def step(self, samples: Any, batch_size: int) -> dict[str, float]:
         """One step on all samples as one batch."""
-        self.require_finite_weights()
+        self.require_trainable()
         return self.logs(self.train(samples, batch_size, None, 0, 1))
 
     def evaluate(self, samples: Any, batch_size: int, first: int, last: int) -> dict[str, float]:
@@ -162,7 +166,7 @@ def fit(
         validation_batches = -(-held_out // EVALUATE_BATCH)
     model._build(inputs)
     trainer = model._require_trainer()
-    trainer.require_finite_weights()
+    trainer.require_trainable()
 
     batches = -(-n // size)
     progress = Progress(verbose, epochs, "epoch", initial_epoch)
