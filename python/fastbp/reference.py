@@ -28,6 +28,42 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+__all__ = [
+    "ACTIVATIONS",
+    "LOSSES",
+    "OPTIMIZERS",
+    "Network",
+    "adam",
+    "binary_crossentropy",
+    "binary_crossentropy_from_logits",
+    "categorical_crossentropy",
+    "categorical_crossentropy_from_logits",
+    "dense_backward",
+    "dense_forward",
+    "initial_kernel",
+    "linear_backward",
+    "linear_forward",
+    "mean_squared_error",
+    "momentum",
+    "nesterov",
+    "normal",
+    "one_hot",
+    "philox4x32",
+    "random_bits",
+    "relu_backward",
+    "relu_forward",
+    "sgd",
+    "shuffled_order",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "softmax_backward",
+    "softmax_forward",
+    "tanh_backward",
+    "tanh_forward",
+    "truncated_normal",
+    "uniform",
+]
+
 Array = npt.NDArray[Any]
 
 # ---- the dense layer ------------------------------------------------------------------------------------------------
