@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 import fastbp
 from fastbp import _core, reference
 
-OPTIMIZERS = {
-    "sgd": (lambda: fastbp.SGD(0.05), {"learning_rate": 0.05}),
-    "momentum": (lambda: fastbp.SGD(0.05, momentum=0.9), {"learning_rate": 0.05, "momentum": 0.9}),
-    "nesterov": (lambda: fastbp.SGD(0.05, momentum=0.9, nesterov=True), {"learning_rate": 0.05, "momentum": 0.9}),
-    "adam": (lambda: fastbp.Adam(0.01), {"learning_rate": 0.01}),
+OPTIMIZERS = {  # from a learning rate to ours, and to the other settings of the reference
+    "sgd": (lambda rate: fastbp.SGD(rate), {}),
+    "momentum": (lambda rate: fastbp.SGD(rate, momentum=0.9), {"momentum": 0.9}),
+    "nesterov": (lambda rate: fastbp.SGD(rate, momentum=0.9, nesterov=True), {"momentum": 0.9}),
+    "adam": (lambda rate: fastbp.Adam(rate), {}),
 }
 HEADS = {  # loss: output activation
     "mean_squared_error": "linear",
@@ -22,15 +22,15 @@ HEADS = {  # loss: output activation
 }
 
 
-def twins(widths, activations, loss, optimizer, dtype="float64", seed=5, isa=""):
+def twins(widths, activations, loss, optimizer, dtype="float64", seed=5, isa="", rate=0.05):
     """The same network in the core and in the reference."""
-    make, hyperparameters = OPTIMIZERS[optimizer]
+    make, others = OPTIMIZERS[optimizer]
     model = fastbp.Sequential([fastbp.Input((widths[0],))], dtype=dtype, seed=seed)
     model._isa = isa
     for units, activation in zip(widths[1:], activations, strict=True):
         model.add(fastbp.Dense(units, activation))
-    model.compile(make(), loss)
-    return model, reference.Network(widths, activations, loss, optimizer, seed=seed, **hyperparameters)
+    model.compile(make(rate), loss)
+    return model, reference.Network(widths, activations, loss, optimizer, seed=seed, learning_rate=rate, **others)
 
 
 def data(loss, n, inputs, outputs, seed=0):
@@ -101,12 +101,12 @@ def test_any_shape_trains_as_the_reference(widths, hidden, loss, optimizer, n, b
     if "categorical" in loss:
         widths = [*widths[:-1], max(2, widths[-1])]
     activations = [hidden] * (len(widths) - 2) + [HEADS[loss]]
-    model, network = twins(widths, activations, loss, optimizer, isa=isa)
+    model, network = twins(widths, activations, loss, optimizer, isa=isa, rate=0.002)
     x, y = data(loss, n, widths[0], widths[-1])
     model.fit(x, y, batch_size=batch, epochs=2, verbose=0)
     network.fit(x, y, batch, 2)
-    # Training amplifies: momentum at batch 1 is near divergence for some of these, and Adam makes steps of slopes that
-    # are nothing but rounding. 10⁵ covers both; a wrong slope is off by 10⁵ times more again.
+    # The rate is small, or some of these would diverge and rounding with them. Adam makes steps of slopes that are
+    # nothing but rounding, as large as the rate at worst: 10⁵ covers that, and a wrong slope is off by far more.
     atol = tolerance("float64", steps=80, longest_sum=70) * 1e5
     for ours, theirs in zip(model.get_weights(), network.weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=atol)
