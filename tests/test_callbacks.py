@@ -453,6 +453,7 @@ model.compile(optimizer="adam", loss="mse")
 x = np.broadcast_to(np.linspace(0, 1, 64, dtype="float32"), ({rows}, 64))
 y = np.broadcast_to(np.ones(1, dtype="float32"), ({rows}, 1))
 before = model.get_weights()
+fastbp.get_num_threads()  # reads a file the first time, which releases the GIL too
 thread = threading.Thread(target=press, daemon=True)
 thread.start()
 try:

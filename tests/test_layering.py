@@ -16,11 +16,20 @@ MAY_INCLUDE = {  # folder: the folders it knows
     "nn": {"nn", "core", "kernels"},
     "bindings": {"bindings", "nn", "core", "kernels"},
 }
-NN_ORDER = ["optimizer", "layer", "dense", "workspace", "network", "trainer"]  # each knows only those before it
+NN_ORDER = [
+    "cost",
+    "shared_product",
+    "optimizer",
+    "layer",
+    "dense",
+    "workspace",
+    "network",
+    "trainer",
+]  # each knows only those before it
 PER_ISA = {"vec.h", "vec_math.h", "gemm_tile.h", "activations.h", "losses.h", "metrics.h", "optimizers.h"}
 
 PYTHON_ORDER = [  # a module imports only from rows above its own
-    {"_core", "_registry", "_progress", "callbacks", "datasets", "datasets.digits", "reference"},
+    {"_core", "_registry", "_progress", "callbacks", "datasets", "datasets.digits", "reference", "threads"},
     {"_data", "config", "initializers", "optimizers"},
     {"activations", "losses"},
     {"layers", "metrics"},

@@ -68,7 +68,7 @@ void register_network_of(py::module_& m, const char* name) {
           "Whether no weight is NaN or infinite.")
       .def(
           "__call__",
-          [](Net& self, const py::array& array, long batch) {
+          [](Net& self, const py::array& array, long batch, int threads) {
             const MatrixView<const T> x = inputs_of<T>(array, self);
             py::array_t<T> result({x.rows, self.outputs()});
             const MatrixView<T> out = {result.mutable_data(), x.rows, self.outputs(), self.outputs()};
@@ -77,12 +77,12 @@ void register_network_of(py::module_& m, const char* name) {
               self.predict(out, x, self.quick_workspace(), poll);
             } else {
               py::gil_scoped_release release;  // both arrays are held by this call
-              const Workspace<T> ws(self.layers(), batch > 0 ? batch : kPredictRows, Workspace<T>::Use::inference);
-              self.predict(out, x, ws, poll);
+              self.predict(out, x, batch > 0 ? batch : kPredictRows, threads, poll);
             }
             return result;
           },
-          py::arg("x"), py::arg("batch") = 0, "The outputs for x (n, in), (n, out); `batch` rows at a time.");
+          py::arg("x"), py::arg("batch") = 0, py::arg("threads") = 1,
+          "The outputs for x (n, in), (n, out); `batch` rows at a time, on so many threads at most.");
 }
 
 }  // namespace

@@ -111,6 +111,10 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
           [](Train& self, long steps) { self.optimizer().set_iterations(steps); }, "Updates made so far.")
       .def_property("store_gradients", &Train::store_gradients, &Train::set_store_gradients,
                     "Whether gradients are stored first, and not applied as they are computed.")
+      .def_property("force_team", &Train::forces_team, &Train::set_forces_team,
+                    "Whether calls take as many threads as they may, even where fewer would be done sooner.")
+      .def_property_readonly("team_size", &Train::team_size, "How many threads the last call took.")
+      .def("set_threads", &Train::set_threads, py::arg("most"), "The most threads that a call may take.")
       .def(
           "set_hyperparameters",
           [](Train& self, const std::vector<double>& values) { self.optimizer().set_hyperparameters(values); },
@@ -157,8 +161,9 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
           [](Train& self, const Held& samples) {
             require_fit(self, samples, samples.view.x.rows, 0, 1);
             const Busy busy(busy_flag(self));
+            Poll poll = signal_poll();
             py::gil_scoped_release release;
-            return as_tuples(self.gradients(samples.view));
+            return as_tuples(self.gradients(samples.view, poll));
           },
           py::arg("samples"), "Stores the gradients of the loss over all samples, and changes nothing else.");
 }

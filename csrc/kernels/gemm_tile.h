@@ -112,12 +112,18 @@ long packed_depth(const Product<T>& p) {
   return fits ? depth : 0;
 }
 
+// The vectors of the next tile, of so many that are left: as few tiles as can be, all of much the same width. Four
+// vectors are two and two, not three and one, whose second would wait for loads.
+constexpr int next_tile(long vectors) {
+  const long tiles = (vectors + kTileCols - 1) / kTileCols;
+  return static_cast<int>((vectors + tiles - 1) / tiles);
+}
+
 // out = the columns of one tile after the other, each (k, width of the tile).
 template <typename T>
 void pack_b(T* out, const T* b, long b_stride, long k, long cols) {
-  constexpr long width = kTileCols * kLanes<T>;
-  for (long n = 0; n < cols; n += width) {
-    const long wide = smaller(width, cols - n);
+  for (long n = 0, wide; n < cols; n += wide) {
+    wide = next_tile((cols - n) / kLanes<T>) * kLanes<T>;
     const T* from = b + n;
     for (long i = 0; i < k; ++i, from += b_stride, out += wide) {
       for (long c = 0; c < wide; c += kLanes<T>) store<T>(out + c, load(from + c));
@@ -138,7 +144,7 @@ template <typename T>
 void product(const Product<T>& p) {
   static constexpr TileTable<T> tiles;
   alignas(kPadBytes) T scratch[kPanelBytes / sizeof(T)];
-  constexpr long lanes = kLanes<T>, width = kTileCols * lanes;
+  constexpr long lanes = kLanes<T>;
   const long packed = packed_depth(p);
   const long depth = packed ? packed : p.k > 0 ? p.k : 1;
   const long block = block_cols<T>(depth, packed ? kPackedBytes : kBlockBytes);
@@ -158,14 +164,16 @@ void product(const Product<T>& p) {
         const T* start = k0 > 0 ? c : p.bias ? p.bias + n0 : nullptr;
         const T* a = p.a + m0 * p.a_row + k0 * p.a_col;
         if (pack_rows) pack_a(packed_a, a, p.a_row, p.a_col, k, rows);
-        for (long n = 0; n < padded_cols; n += width) {
-          const long wide = smaller(width, padded_cols - n);
-          tiles.entry[rows - 1][wide / lanes - 1](c + n, c_stride, start ? start + n : nullptr, k0 > 0 ? c_stride : 0,
-                                                  pack_rows ? packed_a : a, pack_rows ? 1 : p.a_row,
-                                                  pack_rows ? rows : p.a_col, packed ? p.pack + n * k : b + n,
-                                                  packed ? wide : p.b_stride, k);
+        for (long n = 0, wide; n < padded_cols; n += wide) {
+          const int vectors = next_tile((padded_cols - n) / lanes);
+          wide = vectors * lanes;
+          tiles.entry[rows - 1][vectors - 1](c + n, c_stride, start ? start + n : nullptr, k0 > 0 ? c_stride : 0,
+                                             pack_rows ? packed_a : a, pack_rows ? 1 : p.a_row,
+                                             pack_rows ? rows : p.a_col, packed ? p.pack + n * k : b + n,
+                                             packed ? wide : p.b_stride, k);
         }
-        if (k0 + depth >= p.k && p.finish.call) p.finish.call(p.finish.context, c, c_stride, m0, n0, rows, cols);
+        if (k0 + depth >= p.k && p.finish.call)
+          p.finish.call(p.finish.context, c, c_stride, p.finish.row + m0, p.finish.col + n0, rows, cols);
       }
     }
   }

@@ -18,6 +18,8 @@ constexpr long kPackBytes = 1024 * 1024 + 64 * 1024;
 struct Finish {
   void (*call)(const void* context, void* c, long c_stride, long row, long col, long rows, long cols) = nullptr;
   const void* context = nullptr;
+  long row = 0;  // where the product's first row and column lie in a larger one
+  long col = 0;
 };
 
 // C[m, n] = bias[n] + Σ_k a(m, k)·b[k, n], then finish.
@@ -79,7 +81,7 @@ struct MetricKernel {
 constexpr int kMaxSlots = 2;
 constexpr int kMaxHyperparameters = 4;
 
-// w changes by the optimiser's rule for the gradient dw; slots move along. All arrays (n).
+// w changes by the optimiser's rule for the gradient dw; slots move along. All are (rows, cols), whole vectors wide.
 template <typename T>
 struct OptimizerKernel {
   const char* name;
@@ -89,7 +91,8 @@ struct OptimizerKernel {
   const char* hyperparameter_names[kMaxHyperparameters];
   // What all parameters share at step `step` (counted from 1), computed once per step in double.
   void (*prepare)(double* shared, const double* hyperparameters, double step);
-  void (*update)(T* w, T* const* slots, const T* dw, const double* shared, long n);
+  void (*update)(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared, long rows,
+                 long cols);
 };
 
 // One of the functions of vec_math.h on an array; for tests.

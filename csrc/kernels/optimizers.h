@@ -90,16 +90,20 @@ struct Adam {
 };
 
 template <typename F, typename T>
-void update(T* w, T* const* slots, const T* dw, const double* shared, long n) {
+void update(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared, long rows,
+            long cols) {
   T s[kMaxHyperparameters];
   for (int i = 0; i < kMaxHyperparameters; ++i) s[i] = static_cast<T>(shared[i]);
-  for (long i = 0; i < n; i += kLanes<T>) {
-    V<T> slot[kMaxSlots];
-    for (int j = 0; j < F::slots; ++j) slot[j] = load(slots[j] + i);
-    V<T> value = load(w + i);
-    F::template step<T>(value, slot, load(dw + i), s);
-    for (int j = 0; j < F::slots; ++j) store<T>(slots[j] + i, slot[j]);
-    store<T>(w + i, value);
+  for (long r = 0; r < rows; ++r) {
+    for (long c = 0; c < cols; c += kLanes<T>) {
+      const long at = r * stride + c;
+      V<T> slot[kMaxSlots];
+      for (int j = 0; j < F::slots; ++j) slot[j] = load(slots[j] + at);
+      V<T> value = load(w + at);
+      F::template step<T>(value, slot, load(dw + r * dw_stride + c), s);
+      for (int j = 0; j < F::slots; ++j) store<T>(slots[j] + at, slot[j]);
+      store<T>(w + at, value);
+    }
   }
 }
 
@@ -108,7 +112,8 @@ struct OptimizerTable {
   static constexpr OptimizerKernel<T> make(const char* name, int slots, int hyperparameters,
                                            const char* const* slot_names, const char* const* hyperparameter_names,
                                            void (*prepare)(double*, const double*, double),
-                                           void (*update)(T*, T* const*, const T*, const double*, long)) {
+                                           void (*update)(T*, T* const*, long, const T*, long, const double*, long,
+                                                          long)) {
     OptimizerKernel<T> entry = {name, slots, hyperparameters, {}, {}, prepare, update};
     for (int i = 0; i < kMaxSlots; ++i) entry.slot_names[i] = slot_names[i];
     for (int i = 0; i < kMaxHyperparameters; ++i) entry.hyperparameter_names[i] = hyperparameter_names[i];

@@ -2,6 +2,8 @@
 // dz = dy ⊙ f'(z);  dx = dz·wᵀ;  dw = xᵀ·dz;  db = Σ_rows dz
 #include "nn/dense.h"
 
+#include "nn/shared_product.h"
+
 namespace fastbp {
 
 template <typename T>
@@ -28,16 +30,24 @@ void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Pass<T>& pa
       static_cast<const ActivationKernel<T>*>(context)->forward(static_cast<T*>(c), rows, cols, c_stride);
     };
   }
-  pass.kernels.product(p);
-  if (activate && activation_.by_row) activation_.forward(y.data, y.rows, y.cols, y.stride);
+  // Members that share the rows of z each read all of w; those that share its columns each read all of x.
+  const Cut cut = outputs() >= 4 * x.rows && w_.stride >= 2 * padded<T>(1) * pass.me.size() ? Cut::columns : Cut::rows;
+  shared_product(pass.kernels, p, cut, pass.me);
+  if (activate && activation_.by_row) {
+    pass.me.wait();  // for whole rows
+    const Range rows = pass.me.share(y.rows, kRowUnit);
+    activation_.forward(y.row(rows.first), rows.count(), y.cols, y.stride);
+  }
 }
 
 template <typename T>
 void Dense<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
                         const Pass<T>& pass) const {
-  if (!pass.logits) activation_.backward(dy.data, y.data, y.rows, y.cols, y.stride);
+  const Range rows = pass.me.share(y.rows, kRowUnit);
+  if (!pass.logits) activation_.backward(dy.row(rows.first), y.row(rows.first), rows.count(), y.cols, y.stride);
   const MatrixView<T>& dz = dy;
   if (dx.data) input_slopes(dx, dz, pass);  // first, for it needs the weights from before the update
+  pass.me.wait();
   kernel_slopes(dz, x, pass);
   if (use_bias_) bias_slopes(dz, pass);
 }
@@ -52,7 +62,9 @@ void Dense<T>::input_slopes(MatrixView<T> dx, MatrixView<const T> dz, const Pass
   const Context context = {pass.kernels, dx};
   const long dzt_stride = padded<T>(dz.rows);
   T* dzt = pass.scratch;  // (outputs, batch)
-  pass.kernels.transpose(dzt, dzt_stride, dz.data, dz.stride, dz.rows, dz.cols);
+  const Range rows = pass.me.share(dz.rows, kRowUnit);
+  pass.kernels.transpose(dzt + rows.first, dzt_stride, dz.row(rows.first), dz.stride, rows.count(), dz.cols);
+  pass.me.wait();
   Product<T> p = {};
   p.a = arena_.values() + w_.offset, p.a_row = w_.stride, p.a_col = 1;
   p.b = dzt, p.b_stride = dzt_stride;
@@ -63,7 +75,7 @@ void Dense<T>::input_slopes(MatrixView<T> dx, MatrixView<const T> dz, const Pass
     const Context& to = *static_cast<const Context*>(opaque);
     to.kernels.transpose(to.dx.row(col) + row, to.dx.stride, static_cast<const T*>(dxt), dxt_stride, rows, cols);
   };
-  pass.kernels.product(p);
+  shared_product(pass.kernels, p, Cut::rows, pass.me);
 }
 
 template <typename T>
@@ -79,32 +91,26 @@ void Dense<T>::kernel_slopes(MatrixView<const T> dz, MatrixView<const T> x, cons
   p.pack = pass.pack;
   if (!pass.optimizer) {
     p.c = arena_.gradients() + w_.offset, p.c_stride = w_.stride;
-    pass.kernels.product(p);
+    shared_product(pass.kernels, p, Cut::rows, pass.me);
     return;
   }
   const Context context = {*pass.optimizer, w_};
   p.finish.context = &context;
   p.finish.call = [](const void* opaque, void* c, long c_stride, long row, long col, long rows, long cols) {
     const Context& to = *static_cast<const Context*>(opaque);
-    const T* dw = static_cast<const T*>(c);
-    const long offset = to.w.offset + row * to.w.stride + col;
-    if (c_stride == to.w.stride) {  // the panel is as wide as w: its rows are one run
-      to.optimizer.apply(offset, dw, rows * c_stride);
-    } else {
-      for (long r = 0; r < rows; ++r) {
-        to.optimizer.apply(offset + r * to.w.stride, dw + r * c_stride, padded<T>(cols));
-      }
-    }
+    to.optimizer.apply(to.w.offset + row * to.w.stride + col, to.w.stride, static_cast<const T*>(c), c_stride, rows,
+                       padded<T>(cols));
   };
-  pass.kernels.product(p);
+  shared_product(pass.kernels, p, Cut::rows, pass.me);
 }
 
 template <typename T>
 void Dense<T>::bias_slopes(MatrixView<const T> dz, const Pass<T>& pass) const {
   const Block& b = parameters_[1];
-  T* db = pass.optimizer ? pass.scratch : arena_.gradients() + b.offset;
-  pass.kernels.column_sums(db, dz.data, dz.rows, padded<T>(dz.cols), dz.stride);
-  if (pass.optimizer) pass.optimizer->apply(b.offset, db, b.stride);
+  const Range cols = pass.me.share(b.stride, kAlignment / static_cast<long>(sizeof(T)));
+  T* db = (pass.optimizer ? pass.row : arena_.gradients() + b.offset) + cols.first;
+  pass.kernels.column_sums(db, dz.data + cols.first, dz.rows, cols.count(), dz.stride);
+  if (pass.optimizer) pass.optimizer->apply(b.offset + cols.first, b.stride, db, b.stride, 1, cols.count());
 }
 
 template class Dense<float>;

@@ -16,7 +16,7 @@ class Dense : public Layer<T> {
   long outputs() const override { return w_.cols; }
   const std::vector<Block>& parameters() const override { return parameters_; }
   const char* activation() const override { return activation_.name; }
-  long scratch_size(long batch) const override { return w_.cols * padded<T>(batch) + w_.stride; }
+  long scratch_size(long batch) const override { return w_.cols * padded<T>(batch); }
 
   void forward(MatrixView<T> y, MatrixView<const T> x, const Pass<T>& pass) const override;
   void backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,

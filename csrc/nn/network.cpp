@@ -1,12 +1,18 @@
 #include "nn/network.h"
 
 #include <algorithm>
+#include <atomic>
 #include <stdexcept>
 
 #include "kernels/dispatch.h"
 #include "nn/dense.h"
 
 namespace fastbp {
+namespace {
+
+struct Stopped {};
+
+}  // namespace
 
 template <typename T>
 Network<T>::Network(const KernelTable& table, long inputs, const std::vector<DenseSpec>& layers)
@@ -22,36 +28,80 @@ Network<T>::Network(const KernelTable& table, long inputs, const std::vector<Den
 }
 
 template <typename T>
-MatrixView<T> Network<T>::forward(const Workspace<T>& ws, MatrixView<const T> x, bool logits) const {
+Cost Network<T>::cost(long rows, bool training, long steps) const {
+  double products = 0, nodes = 0;
+  for (const auto& layer : layers_) {
+    products += 2.0 * layer->inputs() * layer->outputs() * rows;
+    nodes += static_cast<double>(layer->outputs() * rows);
+  }
+  const int layers = static_cast<int>(layers_.size());
+  // Half of what the vectors' width allows at some 4 GHz: what training reaches in the middle of its range.
+  const double rate = 8e9 * table_.vector_bytes / sizeof(T);
+  if (!training) return {products, rate, nodes * sizeof(T), 3 + layers, steps};
+  return {3 * products, rate, (arena_.size() + 2 * nodes) * sizeof(T), 3 + 4 * layers, steps};
+}
+
+template <typename T>
+MatrixView<T> Network<T>::forward(const Workspace<T>& ws, MatrixView<const T> x, bool logits, const Member& me) const {
   const int last = static_cast<int>(layers_.size()) - 1;
   MatrixView<const T> in = x;
   for (int i = 0; i <= last; ++i) {
     const MatrixView<T> out = ws.output(i, x.rows);
-    layers_[i]->forward(out, in, {kernels_, ws.scratch(), ws.pack(), nullptr, logits && i == last});
+    layers_[i]->forward(out, in, {kernels_, me, ws.pack(me), nullptr, nullptr, nullptr, logits && i == last});
+    me.wait();
     in = out;
   }
   return ws.output(last, x.rows);
 }
 
 template <typename T>
-void Network<T>::backward(const Workspace<T>& ws, MatrixView<const T> x, bool logits, Optimizer<T>* optimizer) const {
+void Network<T>::backward(const Workspace<T>& ws, MatrixView<const T> x, bool logits, Optimizer<T>* optimizer,
+                          const Member& me) const {
   const int last = static_cast<int>(layers_.size()) - 1;
   for (int i = last; i >= 0; --i) {
     const MatrixView<const T> in = i > 0 ? ws.output(i - 1, x.rows) : x;
     const MatrixView<T> dx = i > 0 ? ws.delta(i - 1, x.rows) : MatrixView<T>{};
     layers_[i]->backward(dx, ws.delta(i, x.rows), ws.output(i, x.rows), in,
-                         {kernels_, ws.scratch(), ws.pack(), optimizer, logits && i == last});
+                         {kernels_, me, ws.pack(me), ws.scratch(), ws.row(), optimizer, logits && i == last});
   }
 }
 
 template <typename T>
 void Network<T>::predict(MatrixView<T> out, MatrixView<const T> x, const Workspace<T>& ws, Poll& poll) const {
+  const Member me = Member::alone();
   for (long first = 0; first < x.rows; first += ws.batch()) {
     const long rows = std::min(ws.batch(), x.rows - first);
-    const MatrixView<T> y = forward(ws, x.rows_from(first, rows), false);
+    const MatrixView<T> y = forward(ws, x.rows_from(first, rows), false, me);
     for (long r = 0; r < rows; ++r) std::copy_n(y.row(r), y.cols, out.row(first + r));
     poll();
   }
+}
+
+template <typename T>
+void Network<T>::predict(MatrixView<T> out, MatrixView<const T> x, long batch, int threads, Poll& poll) const {
+  const int size = best_team_size(cost(x.rows, false, 1), threads);
+  const long most = (x.rows + size - 1) / size + kRowUnit;  // rows of a share
+  std::vector<Workspace<T>> workspaces;
+  for (int i = 0; i < size; ++i) {
+    workspaces.emplace_back(layers_, std::min(batch, most), Workspace<T>::Use::inference);
+  }
+  std::exception_ptr error;
+  std::atomic<bool> stopped{false};
+  run_team(size, [&](const Member& me) {
+    const Range rows = me.share(x.rows, kRowUnit);
+    // Only the caller's thread may ask Python; the others look whether it was told to stop.
+    Poll own([&] {
+      if (stopped) throw Stopped();
+    });
+    try {
+      predict(out.rows_from(rows.first, rows.count()), x.rows_from(rows.first, rows.count()), workspaces[me.rank()],
+              me.leads() ? poll : own);
+    } catch (...) {
+      stopped = true;
+      if (me.leads()) error = std::current_exception();
+    }
+  });
+  if (error) std::rethrow_exception(error);
 }
 
 template class Network<float>;

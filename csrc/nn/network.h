@@ -8,6 +8,7 @@
 #include "core/arena.h"
 #include "core/poll.h"
 #include "kernels/kernel_table.h"
+#include "nn/cost.h"
 #include "nn/layer.h"
 #include "nn/workspace.h"
 
@@ -32,14 +33,22 @@ class Network {
   long outputs() const { return layers_.back()->outputs(); }
   const char* output_activation() const { return layers_.back()->activation(); }
 
+  // What `steps` steps of so many rows cost.
+  Cost cost(long rows, bool training, long steps) const;
+
   // x (rows, inputs) → the output, in the workspace. logits: without the last activation.
-  MatrixView<T> forward(const Workspace<T>& ws, MatrixView<const T> x, bool logits) const;
+  MatrixView<T> forward(const Workspace<T>& ws, MatrixView<const T> x, bool logits, const Member& me) const;
 
   // After forward, from the last layer's delta: the gradients of all parameters, stored or (optimizer given) applied.
-  void backward(const Workspace<T>& ws, MatrixView<const T> x, bool logits, Optimizer<T>* optimizer) const;
+  // Other members' shares of the first layer's may still be missing at the end.
+  void backward(const Workspace<T>& ws, MatrixView<const T> x, bool logits, Optimizer<T>* optimizer,
+                const Member& me) const;
 
-  // out (rows, outputs) = the network's output for x, in batches of the workspace's size.
+  // out (rows, outputs) = the network's output for x, on this thread, in batches of the workspace's size.
   void predict(MatrixView<T> out, MatrixView<const T> x, const Workspace<T>& ws, Poll& poll) const;
+
+  // The same on up to `threads` threads, `batch` rows at a time, with workspaces of its own.
+  void predict(MatrixView<T> out, MatrixView<const T> x, long batch, int threads, Poll& poll) const;
 
  private:
   const KernelTable& table_;

@@ -27,10 +27,10 @@ void Optimizer<T>::begin_step() {
 }
 
 template <typename T>
-void Optimizer<T>::apply(long offset, const T* dw, long n) const {
+void Optimizer<T>::apply(long offset, long stride, const T* dw, long dw_stride, long rows, long cols) const {
   T* slots[kMaxSlots];
   for (int i = 0; i < kernel_.slot_count; ++i) slots[i] = slots_[i].data() + offset;
-  kernel_.update(arena_.values() + offset, slots, dw, shared_, n);
+  kernel_.update(arena_.values() + offset, slots, stride, dw, dw_stride, shared_, rows, cols);
 }
 
 template class Optimizer<float>;

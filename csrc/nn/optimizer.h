@@ -25,11 +25,11 @@ class Optimizer {
   // Counts a step and computes what its updates share.
   void begin_step();
 
-  // Updates the parameters [offset, offset + n) by their gradient dw (n): whole padded rows.
-  void apply(long offset, const T* dw, long n) const;
+  // Updates parameters by their gradient dw (rows, cols): from `offset` in the arena, with rows `stride` apart there.
+  void apply(long offset, long stride, const T* dw, long dw_stride, long rows, long cols) const;
 
-  // The same for every parameter, from the arena's stored gradients.
-  void apply_stored() const { apply(0, arena_.gradients(), arena_.size()); }
+  // Updates the parameters [offset, offset + n) from the arena's stored gradients.
+  void apply_stored(long offset, long n) const { apply(offset, n, arena_.gradients() + offset, n, 1, n); }
 
  private:
   const OptimizerKernel<T>& kernel_;

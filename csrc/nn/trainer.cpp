@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <stdexcept>
 
 #include "core/random.h"
+#include "core/team.h"
 #include "kernels/dispatch.h"
 
 namespace fastbp {
@@ -33,67 +35,87 @@ Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const Settings& setting
 template <typename T>
 std::vector<Mean> Trainer<T>::train(const Samples<T>& samples, long batch_size, std::optional<uint32_t> shuffle_epoch,
                                     long first, long last, Poll& poll) {
-  const long n = samples.x.rows;
-  const int32_t* rows = shuffle_epoch ? order(n, *shuffle_epoch) : nullptr;
-  std::vector<Mean> means(1 + metrics_.size());
-  for (long b = first; b < last; ++b) {
-    batch(samples, rows, b * batch_size, std::min(batch_size, n - b * batch_size), Mode::train, means);
-    poll();
-  }
-  return means;
+  const int32_t* rows = shuffle_epoch ? order(samples.x.rows, *shuffle_epoch) : nullptr;
+  return run(samples, rows, batch_size, first, last, Mode::train, poll);
 }
 
 template <typename T>
 std::vector<Mean> Trainer<T>::evaluate(const Samples<T>& samples, long batch_size, long first, long last, Poll& poll) {
-  const long n = samples.x.rows;
-  std::vector<Mean> means(1 + metrics_.size());
-  for (long b = first; b < last; ++b) {
-    batch(samples, nullptr, b * batch_size, std::min(batch_size, n - b * batch_size), Mode::evaluate, means);
-    poll();
-  }
-  return means;
+  return run(samples, nullptr, batch_size, first, last, Mode::evaluate, poll);
 }
 
 template <typename T>
-std::vector<Mean> Trainer<T>::gradients(const Samples<T>& samples) {
+std::vector<Mean> Trainer<T>::gradients(const Samples<T>& samples, Poll& poll) {
+  return run(samples, nullptr, samples.x.rows, 0, 1, Mode::gradients, poll);
+}
+
+template <typename T>
+std::vector<Mean> Trainer<T>::run(const Samples<T>& samples, const int32_t* rows, long batch_size, long first,
+                                  long last, Mode mode, Poll& poll) {
+  const long n = samples.x.rows;
+  const long largest = std::min(batch_size, n);
+  const Cost cost = network_->cost(largest, mode != Mode::evaluate, last - first);
+  team_size_ = forces_team_ ? threads_ : best_team_size(cost, threads_);
+  prepare_workspace(largest, team_size_);
   std::vector<Mean> means(1 + metrics_.size());
-  batch(samples, nullptr, 0, samples.x.rows, Mode::gradients, means);
+  std::exception_ptr error;
+  run_team(team_size_, [&](const Member& me) {
+    for (long b = first; b < last; ++b) {
+      batch(samples, rows, b * batch_size, std::min(batch_size, n - b * batch_size), mode, means, me);
+      if (me.leads()) {
+        try {
+          poll();
+        } catch (...) {
+          error = std::current_exception();
+        }
+      }
+      me.wait();  // the batch is done, and all see whether there was an error
+      if (error) break;
+    }
+  });
+  if (error) std::rethrow_exception(error);
   return means;
 }
 
-// One batch: samples rows[first], rows[first + 1], ... (rows null: first, first + 1, ...).
+// One member's share of one batch: samples rows[first], rows[first + 1], ... (rows null: first, first + 1, ...).
 template <typename T>
 void Trainer<T>::batch(const Samples<T>& samples, const int32_t* rows, long first, long count, Mode mode,
-                       std::vector<Mean>& means) {
-  const Workspace<T>& ws = workspace(count);
-  MatrixView<const T> x = samples.x.rows_from(first, count);  // used where it lies,
-  if (rows) {                                                 // unless its rows must be collected
-    const MatrixView<T> gathered = ws.x(count);
-    for (long r = 0; r < count; ++r) std::copy_n(samples.x.row(rows[first + r]), x.cols, gathered.row(r));
-    x = gathered;
-  }
-  gather_targets(ws, samples, rows, first, count);
+                       std::vector<Mean>& means, const Member& me) {
+  const Workspace<T>& ws = *workspace_;
+  const bool store = mode == Mode::gradients || store_gradients_;
+  gather(samples, rows, first, count, me);
+  if (mode == Mode::train && me.leads()) optimizer_.begin_step();
+  me.wait();
 
-  const MatrixView<T> output = network_->forward(ws, x, logits_in_network_);
+  // x is used where it lies, unless its rows had to be collected.
+  const MatrixView<const T> x = rows ? MatrixView<const T>(ws.x(count)) : samples.x.rows_from(first, count);
+  const MatrixView<T> output = network_->forward(ws, x, logits_in_network_, me);
   const MatrixView<T> d = ws.delta(static_cast<int>(network_->layers().size()) - 1, count);
-  loss_rows_(ws.values(), d.data, logits_in_network_ ? output.data : nullptr, output.data,
-             {ws.targets(count).data, loss_.sparse ? ws.labels() : nullptr}, ws.scale(), count, output.cols,
+  const Range own = me.share(count, kRowUnit);
+  loss_rows_(ws.values() + own.first, d.row(own.first), logits_in_network_ ? output.row(own.first) : nullptr,
+             output.row(own.first), targets(ws, own.first), ws.scale() + own.first, own.count(), output.cols,
              output.stride);
-  measure(ws, samples, output, rows, first, means);
+  me.wait();
+  if (me.leads()) measure(samples, output, rows, first, means);
   if (mode == Mode::evaluate) return;
 
-  const bool store = mode == Mode::gradients || store_gradients_;
-  if (mode == Mode::train) optimizer_.begin_step();
-  network_->backward(ws, x, logits_in_network_, store ? nullptr : &optimizer_);
-  if (mode == Mode::train && store) optimizer_.apply_stored();
+  network_->backward(ws, x, logits_in_network_, store ? nullptr : &optimizer_, me);
+  if (mode == Mode::train && store) {
+    me.wait();
+    const Range part = me.share(network_->arena().size(), kAlignment / static_cast<long>(sizeof(T)));
+    optimizer_.apply_stored(part.first, part.count());
+  }
 }
 
+// Collects the member's rows of a batch: x (unless it lies in order), targets, and what their slopes are scaled by.
 template <typename T>
-void Trainer<T>::gather_targets(const Workspace<T>& ws, const Samples<T>& samples, const int32_t* rows, long first,
-                                long count) {
-  const MatrixView<T> y = ws.targets(count);
-  for (long r = 0; r < count; ++r) {
+void Trainer<T>::gather(const Samples<T>& samples, const int32_t* rows, long first, long count, const Member& me) {
+  const Workspace<T>& ws = *workspace_;
+  const MatrixView<T> x = ws.x(count), y = ws.targets(count);
+  const Range own = me.share(count, kRowUnit);
+  for (long r = own.first; r < own.last; ++r) {
     const long from = rows ? rows[first + r] : first + r;
+    if (rows) std::copy_n(samples.x.row(from), x.cols, x.row(r));
     if (loss_.sparse) {
       ws.labels()[r] = samples.labels[from];
     } else {
@@ -103,18 +125,18 @@ void Trainer<T>::gather_targets(const Workspace<T>& ws, const Samples<T>& sample
   }
 }
 
-// Adds the batch's losses (in ws.values) and metrics to the means.
+// Adds the batch's losses (in the workspace) and metrics to the means, in the order of the rows.
 template <typename T>
-void Trainer<T>::measure(const Workspace<T>& ws, const Samples<T>& samples, MatrixView<const T> output,
-                         const int32_t* rows, long first, std::vector<Mean>& means) {
+void Trainer<T>::measure(const Samples<T>& samples, MatrixView<const T> output, const int32_t* rows, long first,
+                         std::vector<Mean>& means) {
+  const Workspace<T>& ws = *workspace_;
   const auto weight = [&](long r) {
     return samples.sample_weight ? static_cast<double>(samples.sample_weight[rows ? rows[first + r] : first + r]) : 1.0;
   };
   for (long r = 0; r < output.rows; ++r) means[0].sum += weight(r) * static_cast<double>(ws.values()[r]);
   means[0].weight += static_cast<double>(output.rows);  // not Σ weights: Keras divides by the batch size
   for (size_t i = 0; i < metrics_.size(); ++i) {
-    metrics_[i]->rows(ws.values(), output.data, {ws.targets(output.rows).data, loss_.sparse ? ws.labels() : nullptr},
-                      output.rows, output.cols, output.stride);
+    metrics_[i]->rows(ws.values(), output.data, targets(ws, 0), output.rows, output.cols, output.stride);
     for (long r = 0; r < output.rows; ++r) {
       const double w = weighted_[i] ? weight(r) : 1.0;
       means[1 + i].sum += w * static_cast<double>(ws.values()[r]);
@@ -124,11 +146,20 @@ void Trainer<T>::measure(const Workspace<T>& ws, const Samples<T>& samples, Matr
 }
 
 template <typename T>
-const Workspace<T>& Trainer<T>::workspace(long batch) {
-  if (!workspace_ || workspace_->batch() < batch) {
-    workspace_.emplace(network_->layers(), batch, Workspace<T>::Use::training);
+Targets<T> Trainer<T>::targets(const Workspace<T>& ws, long first) const {
+  if (loss_.sparse) return {nullptr, ws.labels() + first};
+  return {ws.targets(ws.batch()).row(first), nullptr};
+}
+
+template <typename T>
+void Trainer<T>::prepare_workspace(long batch, int members) {
+  if (workspace_ && workspace_->batch() >= batch && workspace_->members() >= members) return;
+  if (workspace_) {
+    batch = std::max(batch, workspace_->batch());
+    members = std::max(members, workspace_->members());
   }
-  return *workspace_;
+  workspace_.reset();  // first, so that memory need not hold both
+  workspace_.emplace(network_->layers(), batch, Workspace<T>::Use::training, members);
 }
 
 template <typename T>

@@ -54,6 +54,16 @@ class Trainer {
   bool store_gradients() const { return store_gradients_; }
   void set_store_gradients(bool store) { store_gradients_ = store; }
 
+  // The most threads that a call may take.
+  void set_threads(int most) { threads_ = most; }
+
+  // Whether a call takes as many as that even where fewer would be done sooner; for tests.
+  bool forces_team() const { return forces_team_; }
+  void set_forces_team(bool force) { forces_team_ = force; }
+
+  // How many the last call took.
+  int team_size() const { return team_size_; }
+
   // Trains on the batches [first, last) of one epoch: shuffled if shuffle_epoch is given, else in order. Returns the
   // loss (a mean over samples of weight · loss) and then the metrics.
   std::vector<Mean> train(const Samples<T>& samples, long batch_size, std::optional<uint32_t> shuffle_epoch, long first,
@@ -63,17 +73,20 @@ class Trainer {
   std::vector<Mean> evaluate(const Samples<T>& samples, long batch_size, long first, long last, Poll& poll);
 
   // The gradients of the loss over all samples as one batch, stored in the arena.
-  std::vector<Mean> gradients(const Samples<T>& samples);
+  std::vector<Mean> gradients(const Samples<T>& samples, Poll& poll);
 
  private:
   enum class Mode { evaluate, gradients, train };
 
+  std::vector<Mean> run(const Samples<T>& samples, const int32_t* rows, long batch_size, long first, long last,
+                        Mode mode, Poll& poll);
   void batch(const Samples<T>& samples, const int32_t* rows, long first, long count, Mode mode,
-             std::vector<Mean>& means);
-  void gather_targets(const Workspace<T>& ws, const Samples<T>& samples, const int32_t* rows, long first, long count);
-  void measure(const Workspace<T>& ws, const Samples<T>& samples, MatrixView<const T> output, const int32_t* rows,
-               long first, std::vector<Mean>& means);
-  const Workspace<T>& workspace(long batch);
+             std::vector<Mean>& means, const Member& me);
+  void gather(const Samples<T>& samples, const int32_t* rows, long first, long count, const Member& me);
+  void measure(const Samples<T>& samples, MatrixView<const T> output, const int32_t* rows, long first,
+               std::vector<Mean>& means);
+  Targets<T> targets(const Workspace<T>& ws, long first) const;
+  void prepare_workspace(long batch, int members);
   const int32_t* order(long n, uint32_t epoch);
 
   std::shared_ptr<Network<T>> network_;
@@ -85,6 +98,9 @@ class Trainer {
   Optimizer<T> optimizer_;
   uint64_t seed_;
   bool store_gradients_ = false;
+  int threads_ = 1;
+  bool forces_team_ = false;
+  int team_size_ = 1;
   std::optional<Workspace<T>> workspace_;
   std::vector<int32_t> order_;
   std::optional<uint32_t> order_epoch_;

@@ -5,7 +5,7 @@
 namespace fastbp {
 
 template <typename T>
-Workspace<T>::Workspace(const std::vector<std::unique_ptr<Layer<T>>>& layers, long batch, Use use)
+Workspace<T>::Workspace(const std::vector<std::unique_ptr<Layer<T>>>& layers, long batch, Use use, int members)
     : batch_(batch), inputs_(layers.front()->inputs()) {
   long widest = 0, scratch = 0;
   for (const auto& layer : layers) {
@@ -25,8 +25,9 @@ Workspace<T>::Workspace(const std::vector<std::unique_ptr<Layer<T>>>& layers, lo
       used += padded<T>(size);
     };
     for (size_t i = 0; i < outputs_.size(); ++i) take(outputs_[i], batch * (training ? padded<T>(widths_[i]) : widest));
-    take(scratch_, scratch);
     if (training) {
+      take(scratch_, scratch);
+      take(row_, widest);
       for (size_t i = 0; i < deltas_.size(); ++i) take(deltas_[i], batch * padded<T>(widths_[i]));
       take(x_, batch * padded<T>(inputs_));
       take(targets_, batch * padded<T>(widths_.back()));
@@ -35,7 +36,7 @@ Workspace<T>::Workspace(const std::vector<std::unique_ptr<Layer<T>>>& layers, lo
     }
     if (round == 0) memory_ = AlignedBuffer<T>(used);
   }
-  pack_ = AlignedBuffer<T>(kPackBytes / sizeof(T));
+  for (int i = 0; i < members; ++i) packs_.emplace_back(kPackBytes / sizeof(T));
   if (training) label_memory_ = AlignedBuffer<int32_t>(batch);
 }
 

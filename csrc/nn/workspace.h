@@ -16,11 +16,13 @@ class Workspace {
  public:
   enum class Use { inference, training };
 
-  Workspace(const std::vector<std::unique_ptr<Layer<T>>>& layers, long batch, Use use);
+  Workspace(const std::vector<std::unique_ptr<Layer<T>>>& layers, long batch, Use use, int members = 1);
 
   long batch() const { return batch_; }
   T* scratch() const { return scratch_; }
-  T* pack() const { return pack_.data(); }
+  T* row() const { return row_; }
+  T* pack(const Member& me) const { return packs_[me.rank()].data(); }
+  int members() const { return static_cast<int>(packs_.size()); }
 
   // The output of a layer. Inference needs only two of them at a time, so they take turns.
   MatrixView<T> output(int layer, long rows) const {
@@ -43,7 +45,7 @@ class Workspace {
   long inputs_;
   std::vector<long> widths_;  // of the layers' outputs
   AlignedBuffer<T> memory_;
-  AlignedBuffer<T> pack_;
+  std::vector<AlignedBuffer<T>> packs_;
   AlignedBuffer<int32_t> label_memory_;
   std::vector<T*> outputs_;
   std::vector<T*> deltas_;
@@ -52,6 +54,7 @@ class Workspace {
   T* scale_ = nullptr;
   T* values_ = nullptr;
   T* scratch_ = nullptr;
+  T* row_ = nullptr;
 };
 
 extern template class Workspace<float>;

@@ -21,6 +21,7 @@ from fastbp import (
     models,
     optimizers,
     reference,
+    threads,
 )
 from fastbp._core import __version__
 from fastbp.callbacks import Callback, EarlyStopping, History
@@ -28,6 +29,7 @@ from fastbp.config import show_config
 from fastbp.layers import Dense, Input
 from fastbp.models import Sequential
 from fastbp.optimizers import SGD, Adam
+from fastbp.threads import get_num_threads, num_threads, set_num_threads
 
 __all__ = [
     "SGD",
@@ -42,12 +44,16 @@ __all__ = [
     "activations",
     "callbacks",
     "datasets",
+    "get_num_threads",
     "initializers",
     "layers",
     "losses",
     "metrics",
     "models",
+    "num_threads",
     "optimizers",
     "reference",
+    "set_num_threads",
     "show_config",
+    "threads",
 ]

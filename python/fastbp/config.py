@@ -4,6 +4,7 @@ import os
 import platform
 
 from fastbp import _core
+from fastbp.threads import get_num_threads
 
 __all__ = ["show_config"]
 
@@ -24,7 +25,7 @@ def show_config() -> None:
         "instruction sets built": ", ".join(_core.built_isas()),
         "available here": ", ".join(_core.available_isas()),
         "chosen": _core.chosen_isa() + (" (FASTBP_ISA)" if os.environ.get("FASTBP_ISA") else ""),
-        "threads": "1",
+        "threads": f"at most {get_num_threads()}",
     }
     width = max(map(len, lines))
     for name, value in lines.items():

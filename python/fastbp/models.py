@@ -10,6 +10,7 @@ import numpy.typing as npt
 from fastbp import _core, _data, callbacks, initializers, losses, metrics, optimizers, trainer
 from fastbp._progress import Verbose
 from fastbp.layers import Dense, Input, Layer
+from fastbp.threads import get_num_threads
 
 __all__ = ["Sequential"]
 
@@ -364,7 +365,7 @@ class Sequential:
         rows = _data.as_inputs(array[None, :] if single else array, inputs, self.dtype)
         if self._network is None:
             self._build(rows.shape[1])
-        outputs = self._network(rows)
+        outputs = self._network(rows, 0, get_num_threads())
         return outputs[0] if single else outputs
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:

@@ -16,6 +16,7 @@ from fastbp.callbacks import CallbackList, History
 from fastbp.losses import Loss
 from fastbp.metrics import Metric
 from fastbp.optimizers import Optimizer
+from fastbp.threads import get_num_threads
 
 __all__ = ["Trainer"]
 
@@ -70,6 +71,7 @@ class Trainer:
         """Trains on batches [first, last) of an epoch."""
         self._require_same_rule()
         self.core.set_hyperparameters(self.optimizer.hyperparameters())
+        self.core.set_threads(get_num_threads())
         return self.core.train(samples, batch_size, shuffle_epoch, first, last)
 
     def step(self, samples: Any, batch_size: int) -> dict[str, float]:
@@ -79,10 +81,12 @@ class Trainer:
 
     def evaluate(self, samples: Any, batch_size: int, first: int, last: int) -> dict[str, float]:
         """Loss and metrics over batches [first, last)."""
+        self.core.set_threads(get_num_threads())
         return self.logs(self.core.evaluate(samples, batch_size, first, last))
 
     def gradients(self, samples: Any) -> float:
         """The loss over all samples; its gradients are in the network then."""
+        self.core.set_threads(get_num_threads())
         loss, count = self.core.gradients(samples)[0]
         return float(loss / count)
 
@@ -262,7 +266,7 @@ def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Verbose, cal
         if hooks.overrides("on_predict_batch_begin", "on_predict_batch_end"):
             result = _predict_by_batch(model, rows, size or EVALUATE_BATCH, hooks)
         else:
-            result = model._network(rows, size)
+            result = model._network(rows, size, get_num_threads())
         hooks.call("on_predict_end", {})
         progress.step(1, {}, time.perf_counter() - started)
     return result

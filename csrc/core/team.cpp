@@ -1,0 +1,67 @@
+#include "core/team.h"
+
+#include <thread>
+#include <vector>
+
+namespace fastbp {
+namespace {
+
+constexpr int kSpins = 2000;  // some 20 µs: longer than the unevenness of two shares
+constexpr int kYields = 200;
+
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+}  // namespace
+
+void Barrier::wait() {
+  const unsigned round = round_.load(std::memory_order_relaxed);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
+    arrived_.store(0, std::memory_order_relaxed);
+    round_.store(round + 1, std::memory_order_release);
+    round_.notify_all();
+    return;
+  }
+  for (int i = 0; i < kSpins + kYields; ++i) {
+    if (round_.load(std::memory_order_acquire) != round) return;
+    i < kSpins ? relax() : std::this_thread::yield();
+  }
+  round_.wait(round, std::memory_order_acquire);
+}
+
+void run_team(int size, const std::function<void(const Member&)>& f) {
+  if (size <= 1) {
+    f(Member::alone());
+    return;
+  }
+  Barrier barrier(size);
+  std::vector<std::thread> threads;
+  threads.reserve(size - 1);
+  // Nobody starts before all are there: should a thread not be had, those that are give up.
+  std::atomic<int> go{0};
+  const auto release = [&](int value) {
+    go.store(value, std::memory_order_release);
+    go.notify_all();
+  };
+  try {
+    for (int rank = 1; rank < size; ++rank) {
+      threads.emplace_back([&, rank] {
+        go.wait(0, std::memory_order_acquire);
+        if (go.load(std::memory_order_acquire) == 1) f(Member(rank, size, &barrier));
+      });
+    }
+  } catch (const std::system_error&) {
+    release(2);
+    for (std::thread& thread : threads) thread.join();
+    f(Member::alone());
+    return;
+  }
+  release(1);
+  f(Member(0, size, &barrier));
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace fastbp

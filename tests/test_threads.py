@@ -1,0 +1,168 @@
+"""Threads: the same bits with any number, how many there may be, and life with forks, signals and other threads."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastbp
+from fastbp import _core, threads
+
+TEAMS = [1, 2, 3, 4, 8]
+OPTIMIZERS = [
+    lambda: fastbp.SGD(0.01),
+    lambda: fastbp.SGD(0.01, momentum=0.9),
+    lambda: fastbp.SGD(0.01, momentum=0.9, nesterov=True),
+    lambda: fastbp.Adam(),
+]
+
+
+def bits(arrays):
+    return [a.tobytes() for a in arrays]
+
+
+def trained(team, optimizer, *, widths=(37, 130, 33, 5), n=150, batch=70, dtype="float32", isa="", store=False):
+    model = fastbp.Sequential([fastbp.Input((widths[0],))], dtype=dtype, seed=4)
+    model._isa = isa
+    for width, activation in zip(widths[1:-1], ["tanh", "softmax", "relu"], strict=False):
+        model.add(fastbp.Dense(width, activation))
+    model.add(fastbp.Dense(widths[-1], "softmax"))
+    model.compile(optimizer(), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    core = model._require_trainer().core
+    core.store_gradients, core.force_team = store, True  # teams as large as asked for, however small the work
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(n, widths[0])).astype(dtype), rng.integers(0, widths[-1], n)
+    with fastbp.num_threads(team):
+        history = model.fit(x, y, batch_size=batch, epochs=3, verbose=0, validation_data=(x[:50], y[:50]))
+        _, gradients = model.loss_and_gradients(x, y)
+        assert core.team_size == team
+    return history.history, bits([*model.get_weights(), *gradients])
+
+
+@pytest.mark.parametrize("store", [False, True])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_any_number_of_threads_gives_the_same_bits(isa, optimizer, store):
+    one = trained(1, optimizer, isa=isa, store=store)
+    for team in TEAMS[1:]:
+        assert trained(team, optimizer, isa=isa, store=store) == one
+
+
+@pytest.mark.parametrize(
+    ("widths", "n", "batch"),
+    [((3, 1), 5, 5), ((1, 1, 1), 40, 1), ((20, 700, 2), 40, 16), ((300, 200, 10), 300, 300), ((5, 17, 9, 3), 33, 8)],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_shares_may_be_empty_or_uneven(widths, n, batch, dtype):
+    runs = [trained(team, OPTIMIZERS[3], widths=widths, n=n, batch=batch, dtype=dtype) for team in TEAMS]
+    assert all(run == runs[0] for run in runs)
+
+
+def test_work_that_pays_is_shared():
+    """Not only may it be: a wide network is trained by more than one thread."""
+    model = fastbp.Sequential([fastbp.Input((512,)), fastbp.Dense(1024, "relu"), fastbp.Dense(512)], seed=0)
+    model.compile("sgd", "mse")
+    train, samples, n = model._prepare(np.ones((2048, 512)), np.ones((2048, 512)), None)
+    with fastbp.num_threads(2):
+        train.train(samples, 256, None, 0, n // 256)
+        assert train.core.team_size == 2
+        train.train(samples, 1, None, 0, 1)  # a step of one sample
+        assert train.core.team_size == 1
+    with fastbp.num_threads(1):
+        train.train(samples, 256, None, 0, n // 256)
+        assert train.core.team_size == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("batch", [None, 7, 10_000])
+def test_predictions_are_the_same_bits(dtype, batch):
+    model = fastbp.Sequential([fastbp.Input((300,)), fastbp.Dense(500, "tanh"), fastbp.Dense(33)], dtype=dtype, seed=0)
+    x = np.random.default_rng(0).normal(size=(4001, 300)).astype(dtype)
+    with fastbp.num_threads(1):
+        one = model.predict(x).tobytes()
+    for team in TEAMS[1:]:
+        with fastbp.num_threads(team):
+            assert model.predict(x, batch_size=batch).tobytes() == one
+            assert model(x).tobytes() == one
+
+
+def run_python(code, **environment):
+    clean = {k: v for k, v in os.environ.items() if k not in ("FASTBP_NUM_THREADS", "OMP_NUM_THREADS")}
+    result = subprocess.run([sys.executable, "-c", code], env=clean | environment, capture_output=True, text=True)
+    return result.stdout.strip() or result.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"FASTBP_NUM_THREADS": "3", "OMP_NUM_THREADS": "2"}, "3"),
+        ({"OMP_NUM_THREADS": "5"}, "5"),
+        ({"OMP_NUM_THREADS": "4,2"}, "4"),
+    ],
+)
+def test_the_environment_says_how_many(environment, expected):
+    assert run_python("import fastbp; print(fastbp.get_num_threads())", **environment) == expected
+
+
+def test_affinity_is_honoured():
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    code = (
+        "import os, fastbp; os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1]); print(fastbp.get_num_threads())"
+    )
+    assert run_python(code) == "1"
+
+
+def test_a_wrong_variable_is_named():
+    message = run_python("import fastbp; fastbp.get_num_threads()", FASTBP_NUM_THREADS="many")
+    assert "FASTBP_NUM_THREADS must be a whole number of at least 1; got 'many'" in message
+
+
+def test_quotas_of_control_groups(tmp_path):
+    two, one = tmp_path / "two", tmp_path / "one"
+    two.mkdir()
+    (one / "cpu").mkdir(parents=True)
+    assert threads._quota(str(tmp_path / "none")) > 1000
+    (two / "cpu.max").write_text("250000 100000\n")
+    assert threads._quota(str(two)) == 3
+    (one / "cpu" / "cpu.cfs_quota_us").write_text("150000\n")
+    (one / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    assert threads._quota(str(one)) == 2
+
+
+def test_no_quota(tmp_path):
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert threads._quota(str(tmp_path)) > 1000
+
+
+def test_numbers_of_threads_are_checked_and_restored():
+    for bad in (0, -1):
+        with pytest.raises(ValueError, match="at least 1"):
+            fastbp.set_num_threads(bad)
+    for bad in (1.5, "2", True):
+        with pytest.raises(TypeError, match="whole number"):
+            fastbp.set_num_threads(bad)
+    before = fastbp.get_num_threads()
+    with pytest.raises(RuntimeError, match="inside"), fastbp.num_threads(before + 1):  # noqa: PT012
+        assert fastbp.get_num_threads() == before + 1
+        raise RuntimeError("inside")
+    assert fastbp.get_num_threads() == before
+
+
+def fit_and_predict(seed=0):
+    model = fastbp.Sequential([fastbp.Input((300,)), fastbp.Dense(700, "tanh"), fastbp.Dense(300)], seed=seed)
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(1024, 300)).astype(np.float32)
+    model.fit(x, x, batch_size=256, epochs=2, verbose=0)
+    return float(model.predict(x).sum())
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_processes_made_after_a_fit_can_fit(method):
+    with fastbp.num_threads(2):
+        expected = fit_and_predict()
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        assert pool.map_async(fit_and_predict, [0, 0]).get(timeout=60) == [expected, expected]
