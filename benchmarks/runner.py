@@ -11,7 +11,9 @@ from benchmarks.verification import Verdict
 from benchmarks.worker import Worker
 from benchmarks.workloads import Workload
 
-REST = 0.03  # s before each turn: OpenBLAS's threads spin on for 2^26 cycles, some 25 ms, after a product
+# s before each turn. OpenBLAS's threads spin on after a product: after 30 ms they still take a fifth to a third from
+# the next side's second thread, after 300 ms nothing.
+REST = 0.3
 
 
 @dataclass(frozen=True)

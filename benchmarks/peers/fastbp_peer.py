@@ -37,5 +37,5 @@ class Peer:
         return {
             "version": fastbp.__version__,
             "instruction set": fastbp._core.chosen_isa(),
-            "threads": 1,
+            "threads": fastbp.get_num_threads(),
         }
