@@ -553,3 +553,45 @@ def test_two_fits_at_once_take_turns_or_one_is_refused():
     assert model._trainer.core.iterations >= 1 + 500 * len(done)
     assert all(np.isfinite(w).all() for w in model.weights)
     model.fit(x, y)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("inputs", [1, 5])
+def test_the_quick_call_agrees_with_predict(dtype, inputs):
+    """What the core takes as it is, and what must be converted first, end in the same numbers."""
+    model = network(inputs, 7, 3, dtype=dtype)
+    x = np.random.default_rng(0).normal(size=(200, inputs)).astype(dtype)
+    expected = model.predict(x)
+    for rows in (0, 1, 2, 63, 64, 65, 200):
+        np.testing.assert_array_equal(model(x[:rows]), expected[:rows])
+    np.testing.assert_array_equal(model(x[::-1][:5]), expected[::-1][:5])
+    np.testing.assert_array_equal(model(np.asfortranarray(x[:5])), expected[:5])
+    np.testing.assert_array_equal(model(x[:5].astype(x.dtype.newbyteorder())), expected[:5])
+    np.testing.assert_array_equal(model(x[:5].tolist()), expected[:5])
+    np.testing.assert_array_equal(model(np.broadcast_to(x[0], (4, inputs))), expected[[0, 0, 0, 0]])
+    if inputs > 1:
+        np.testing.assert_array_equal(model(x[0]), expected[0])
+        np.testing.assert_array_equal(model(np.repeat(x[:1], 2, axis=1)[0, ::2]), expected[0])
+    else:
+        np.testing.assert_array_equal(model(x[:9, 0]), expected[:9])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_many_threads_may_call_at_once(dtype):
+    """Eight threads, 10,000 calls each, every result the bits of the serial one."""
+    model = network(4, 64, 64, 2, dtype=dtype)
+    x = np.random.default_rng(0).normal(size=(100, 1, 4)).astype(dtype)
+    serial = [model(sample).tobytes() for sample in x]
+    wrong = []
+
+    def call():
+        for i in range(10_000):
+            if model(x[i % 100]).tobytes() != serial[i % 100]:
+                wrong.append(i)
+
+    callers = [threading.Thread(target=call) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert not wrong

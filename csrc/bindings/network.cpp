@@ -40,6 +40,29 @@ MatrixView<const T> inputs_of(const py::array& array, const Network<T>& network)
   return x;
 }
 
+// The outputs for a few rows, (n, in) or one sample (in), of an array that can be used as it is; None for anything
+// else, which is for others to convert or to explain. Holds the GIL: the work is shorter than letting it go.
+template <typename T>
+py::object quick_call(PyNetwork<T>& network, py::handle x) {
+  if (!py::isinstance<py::array>(x)) return py::none();
+  const auto a = py::reinterpret_borrow<py::array>(x);
+  const bool aligned = a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+  if (!aligned || a.dtype().num() != py::dtype::of<T>().num() || a.dtype().byteorder() != '=') return py::none();
+  const bool single = a.ndim() == 1 && network.inputs() > 1;  // with one input, n numbers are n samples
+  if (!single && a.ndim() != 2) return py::none();
+  constexpr py::ssize_t item = sizeof(T);
+  const py::ssize_t rows = single ? 1 : a.shape(0), cols = single ? a.shape(0) : a.shape(1);
+  const py::ssize_t step = single ? cols * item : a.strides(0);
+  if (cols != network.inputs() || rows > PyNetwork<T>::kQuickRows || step < 0 || step % item != 0) return py::none();
+  if (cols > 1 && a.strides(a.ndim() - 1) != item) return py::none();
+
+  py::array_t<T> result(single ? std::vector<py::ssize_t>{network.outputs()}
+                               : std::vector<py::ssize_t>{rows, network.outputs()});
+  const MatrixView<const T> in = {static_cast<const T*>(a.data()), rows, cols, step / item};
+  network.predict_few({result.mutable_data(), rows, network.outputs(), network.outputs()}, in);
+  return result;
+}
+
 template <typename T>
 void register_network_of(py::module_& m, const char* name) {
   using Net = PyNetwork<T>;
@@ -66,16 +89,19 @@ void register_network_of(py::module_& m, const char* name) {
           "weights_finite",
           [](Net& self) { return self.kernels().all_finite(self.arena().values(), self.arena().size()); },
           "Whether no weight is NaN or infinite.")
+      .def("quick", &quick_call<T>, py::arg("x"),
+           "The outputs for up to 64 rows in the network's dtype, or for one sample; None where x must be converted "
+           "first.")
       .def(
           "__call__",
           [](Net& self, const py::array& array, long batch, int threads) {
             const MatrixView<const T> x = inputs_of<T>(array, self);
             py::array_t<T> result({x.rows, self.outputs()});
             const MatrixView<T> out = {result.mutable_data(), x.rows, self.outputs(), self.outputs()};
-            Poll poll = signal_poll();
             if (x.rows <= Net::kQuickRows) {
-              self.predict(out, x, self.quick_workspace(), poll);
+              self.predict_few(out, x);
             } else {
+              Poll poll = signal_poll();
               py::gil_scoped_release release;  // both arrays are held by this call
               self.predict(out, x, batch > 0 ? batch : kPredictRows, threads, poll);
             }

@@ -15,12 +15,13 @@ class PyNetwork : public Network<T> {
 
   std::atomic<bool> busy{false};  // while a trainer of this network works
 
-  static constexpr long kQuickRows = 64;  // calls of up to so many rows keep the GIL
+  static constexpr long kQuickRows = 64;
 
-  // The workspace of such calls, kept from one to the next; the GIL keeps it to one caller at a time.
-  const Workspace<T>& quick_workspace() {
+  // Predicts up to kQuickRows rows, in a workspace kept from one call to the next: the GIL keeps it to one caller.
+  void predict_few(MatrixView<T> out, MatrixView<const T> x) {
     if (!quick_) quick_.emplace(this->layers(), kQuickRows, Workspace<T>::Use::inference);
-    return *quick_;
+    Poll nothing([] {});
+    this->predict(out, x, *quick_, nothing);
   }
 
  private:

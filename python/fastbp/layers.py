@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from fastbp import _data, activations, initializers
 
-__all__ = ["Dense", "Input", "Layer"]
+__all__ = ["LAYERS", "Dense", "Input", "Layer"]
 
 
 class Input:
@@ -123,3 +123,6 @@ class Dense(Layer):
 
     def __repr__(self) -> str:
         return f"<Dense {self.units} {self.activation.name}>"
+
+
+LAYERS = {cls.__name__: cls for cls in (Dense,)}

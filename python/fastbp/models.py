@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fastbp import _core, _data, callbacks, initializers, losses, metrics, optimizers, trainer
 from fastbp._progress import Verbose
-from fastbp.layers import Dense, Input, Layer
+from fastbp.layers import LAYERS, Dense, Input, Layer
 from fastbp.threads import get_num_threads
 
 __all__ = ["Sequential"]
@@ -73,7 +73,8 @@ class Sequential:
             self._input = layer
             return
         if not isinstance(layer, Dense):
-            raise TypeError(f"expected a layer; got {type(layer).__name__} {layer!r}")
+            known = ", ".join(["Input", *LAYERS])
+            raise TypeError(f"expected a layer; got {type(layer).__name__} {layer!r}. Known: {known}")
         if layer._owner is not None and layer._owner() is not None:
             raise ValueError(f"layer {layer.name!r} belongs to a model already; make a new one")
         taken = {other.name for other in self._layers}
@@ -359,6 +360,8 @@ class Sequential:
 
         One dimension is one sample (in,), and gives (out,); where the network has one input it is n samples.
         """
+        if self._network is not None and (outputs := self._network.quick(x)) is not None:
+            return outputs
         array = _data.as_numbers(x, "x")
         inputs = self._network.inputs if self._network else None
         single = array.ndim == 1 and inputs not in (1, None)
