@@ -105,3 +105,14 @@ def test_products_of_every_shape(isa, dtype, transposed):
         # each product, of size up to 10, is rounded once.
         atol = np.finfo(dtype).eps * (2 * k + 10)
         np.testing.assert_allclose(c, exact, rtol=0, atol=atol, err_msg=f"{m} x {k} x {n}")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_transpositions_of_every_shape(isa, dtype):
+    sizes = (1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 40)
+    for rows in sizes:
+        for cols in sizes:
+            wide = np.arange(rows * (cols + 3), dtype=dtype).reshape(rows, cols + 3)
+            x = wide[:, 1 : cols + 1]  # rows apart
+            np.testing.assert_array_equal(_core.transpose(x, isa), x.T, err_msg=f"{rows} x {cols}")

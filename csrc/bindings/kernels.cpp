@@ -102,6 +102,14 @@ py::array product(const py::array& a_array, const py::array& b_array, bool trans
 }
 
 template <typename T>
+py::array transpose(const py::array& array, const std::string& isa) {
+  const MatrixView<const T> in = matrix_of<T>(array, "x");
+  py::array_t<T> out({in.cols, in.rows});
+  kernels_of<T>(table_of(isa)).transpose(out.mutable_data(), in.rows, in.data, in.stride, in.rows, in.cols);
+  return out;
+}
+
+template <typename T>
 py::array math(const py::array& x, const std::string& name, const std::string& isa) {
   const auto& kernel = find_by_name(kernels_of<T>(table_of(isa)).math, name, "function");
   const long n = x.ndim() == 1 ? x.shape(0) : 0;
@@ -182,6 +190,12 @@ void register_kernels(py::module_& m) {
         return by_dtype(a, [&](auto t) { return product<decltype(t)>(a, b, transpose_a, isa); });
       },
       py::arg("a"), py::arg("b"), py::arg("transpose_a"), py::arg("isa") = "", "a·b or aᵀ·b.");
+  m.def(
+      "transpose",
+      [](const py::array& x, const std::string& isa) {
+        return by_dtype(x, [&](auto t) { return transpose<decltype(t)>(x, isa); });
+      },
+      py::arg("x"), py::arg("isa") = "", "xᵀ for x (n, m).");
   m.def(
       "math",
       [](const py::array& x, const std::string& name, const std::string& isa) {

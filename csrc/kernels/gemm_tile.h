@@ -179,21 +179,6 @@ void product(const Product<T>& p) {
   }
 }
 
-// out (cols, rows) = inᵀ, in squares that stay in the first-level cache. Reads and writes true elements only.
-template <typename T>
-void transpose(T* out, long out_stride, const T* in, long in_stride, long rows, long cols) {
-  constexpr long square = 16;
-  for (long r0 = 0; r0 < rows; r0 += square) {
-    const long r1 = smaller(r0 + square, rows);
-    for (long c0 = 0; c0 < cols; c0 += square) {
-      const long c1 = smaller(c0 + square, cols);
-      for (long r = r0; r < r1; ++r) {
-        for (long c = c0; c < c1; ++c) out[c * out_stride + r] = in[r * in_stride + c];
-      }
-    }
-  }
-}
-
 // sums[c] = Σ_r x[r, c], padded columns included.
 template <typename T>
 void column_sums(T* sums, const T* x, long rows, long cols, long stride) {

@@ -7,6 +7,7 @@
 #include "kernels/losses.h"
 #include "kernels/metrics.h"
 #include "kernels/optimizers.h"
+#include "kernels/transpose.h"
 #include "kernels/vec_math.h"
 
 #define FASTBP_JOIN(a, b) a##b
