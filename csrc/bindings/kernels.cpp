@@ -19,11 +19,12 @@ template <typename T>
 struct Padded {
   Padded(long rows, long cols) : memory(rows * padded<T>(cols)), view{memory.data(), rows, cols, padded<T>(cols)} {}
   explicit Padded(MatrixView<const T> from) : Padded(from.rows, from.cols) {
-    for (long r = 0; r < from.rows; ++r) std::copy_n(from.row(r), from.cols, view.row(r));
+    for (long r = 0; r < from.rows; ++r) copy_row(view.row(r), from.row(r), from.cols);
   }
   py::array_t<T> array() const {
     py::array_t<T> result({view.rows, view.cols});
-    for (long r = 0; r < view.rows; ++r) std::copy_n(view.row(r), view.cols, result.mutable_data(r, 0));
+    for (long r = 0; r < view.rows; ++r)
+      copy_row(result.mutable_data(r, 0), static_cast<const T*>(view.row(r)), view.cols);
     return result;
   }
   AlignedBuffer<T> memory;

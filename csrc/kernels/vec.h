@@ -126,18 +126,41 @@ FASTBP_INLINE Mask<T> first_lanes(long count) {
   return lane_numbers<T>() < static_cast<Int>(count < kLanes<T> ? count : kLanes<T>);
 }
 
-template <typename T>
-FASTBP_INLINE T sum_of_lanes(V<T> v) {
-  T s = v[0];
-  for (long i = 1; i < kLanes<T>; ++i) s += v[i];
-  return s;
-}
+// A vector of `lanes` lanes, and the fold of it to one: the lower half with the upper, until one is left. The order of
+// the sum is fixed, so an instruction set always gives the same bits.
+template <typename T, int lanes>
+struct Fold {
+  typedef T Part __attribute__((vector_size(lanes * sizeof(T))));
+  typedef T Half __attribute__((vector_size(lanes * sizeof(T) / 2)));
+
+  template <typename F>
+  FASTBP_INLINE static T apply(Part v, F combine) {
+    Half low, high;
+    __builtin_memcpy(&low, &v, sizeof low);
+    __builtin_memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
+    return Fold<T, lanes / 2>::apply(combine(low, high), combine);
+  }
+};
 
 template <typename T>
+struct Fold<T, 2> {
+  typedef T Part __attribute__((vector_size(2 * sizeof(T))));
+
+  template <typename F>
+  FASTBP_INLINE static T apply(Part v, F combine) {
+    return combine(v[0], v[1]);
+  }
+};
+
+template <typename T>
+FASTBP_INLINE T sum_of_lanes(V<T> v) {
+  return Fold<T, kLanes<T>>::apply(v, [](auto a, auto b) { return a + b; });
+}
+
+// NaN if there is one.
+template <typename T>
 FASTBP_INLINE T max_of_lanes(V<T> v) {
-  T s = v[0];
-  for (long i = 1; i < kLanes<T>; ++i) s = v[i] > s || v[i] != v[i] ? v[i] : s;
-  return s;
+  return Fold<T, kLanes<T>>::apply(v, [](auto a, auto b) { return ((a > b) | (a != a)) ? a : b; });
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ void Network<T>::predict(MatrixView<T> out, MatrixView<const T> x, const Workspa
   for (long first = 0; first < x.rows; first += ws.batch()) {
     const long rows = std::min(ws.batch(), x.rows - first);
     const MatrixView<T> y = forward(ws, x.rows_from(first, rows), false, me);
-    for (long r = 0; r < rows; ++r) std::copy_n(y.row(r), y.cols, out.row(first + r));
+    for (long r = 0; r < rows; ++r) copy_row(out.row(first + r), static_cast<const T*>(y.row(r)), y.cols);
     poll();
   }
 }

@@ -115,11 +115,11 @@ void Trainer<T>::gather(const Samples<T>& samples, const int32_t* rows, long fir
   const Range own = me.share(count, kRowUnit);
   for (long r = own.first; r < own.last; ++r) {
     const long from = rows ? rows[first + r] : first + r;
-    if (rows) std::copy_n(samples.x.row(from), x.cols, x.row(r));
+    if (rows) copy_row(x.row(r), samples.x.row(from), x.cols);
     if (loss_.sparse) {
       ws.labels()[r] = samples.labels[from];
     } else {
-      std::copy_n(samples.y.row(from), y.cols, y.row(r));
+      copy_row(y.row(r), samples.y.row(from), y.cols);
     }
     ws.scale()[r] = (samples.sample_weight ? samples.sample_weight[from] : T(1)) / static_cast<T>(count);
   }
