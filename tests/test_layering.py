@@ -26,7 +26,16 @@ NN_ORDER = [
     "network",
     "trainer",
 ]  # each knows only those before it
-PER_ISA = {"vec.h", "vec_math.h", "gemm_tile.h", "activations.h", "losses.h", "metrics.h", "optimizers.h", "transpose.h"}
+PER_ISA = {
+    "vec.h",
+    "vec_math.h",
+    "gemm_tile.h",
+    "activations.h",
+    "losses.h",
+    "metrics.h",
+    "optimizers.h",
+    "transpose.h",
+}
 
 PYTHON_ORDER = [  # a module imports only from rows above its own
     {"_core", "_registry", "_progress", "callbacks", "datasets", "datasets.digits", "reference", "threads"},
