@@ -61,12 +61,17 @@ class Sequential:
         self._trainer: trainer.Trainer | None = None  # made when training needs it
         self.epochs_trained = 0  # counts the shuffles
         for layer in layers or ():
-            self.add(layer)
+            self._append(layer)
+        self._rebuild()
 
     # ---- the layers ----
 
     def add(self, layer: Layer | Input) -> None:
         """Appends a layer. A model that was built keeps the weights that it has."""
+        self._append(layer)
+        self._rebuild()
+
+    def _append(self, layer: Layer | Input) -> None:
         if isinstance(layer, Input):
             if self._input is not None or self._layers:
                 raise ValueError("Input must come first, and once")
@@ -86,7 +91,6 @@ class Sequential:
             raise ValueError(f"the model has a layer {layer.name!r} already; names must differ")
         layer._owner = weakref.ref(self)
         self._layers.append(layer)
-        self._rebuild()
 
     def pop(self) -> Layer:
         """Removes the last layer and returns it."""
