@@ -473,7 +473,6 @@ print(arrived - sent[0])
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="os.kill sends no SIGINT to the own process there")
 @pytest.mark.parametrize(
     ("call", "rows", "epoch", "trains"),
     [

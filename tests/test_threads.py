@@ -138,17 +138,25 @@ def test_no_quota(tmp_path):
     assert threads._quota(str(tmp_path)) > 1000
 
 
-def test_numbers_of_threads_are_checked_and_restored():
+def test_numbers_of_threads_are_checked():
     for bad in (0, -1):
         with pytest.raises(ValueError, match="at least 1"):
             fastbp.set_num_threads(bad)
     for bad in (1.5, "2", True):
         with pytest.raises(TypeError, match="whole number"):
             fastbp.set_num_threads(bad)
-    before = fastbp.get_num_threads()
-    with pytest.raises(RuntimeError, match="inside"), fastbp.num_threads(before + 1):  # noqa: PT012
-        assert fastbp.get_num_threads() == before + 1
+
+
+def fail_within(threads_of_block):
+    with fastbp.num_threads(threads_of_block):
+        assert fastbp.get_num_threads() == threads_of_block
         raise RuntimeError("inside")
+
+
+def test_an_error_in_a_block_restores_the_number():
+    before = fastbp.get_num_threads()
+    with pytest.raises(RuntimeError, match="inside"):
+        fail_within(before + 1)
     assert fastbp.get_num_threads() == before
 
 

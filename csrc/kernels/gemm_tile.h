@@ -86,11 +86,11 @@ constexpr long padded(long cols) {
   return (cols + pad - 1) / pad * pad;
 }
 
-// Columns of a block: whole tiles and whole padded rows at once, so that blocks never overlap, and as many as keep
-// `depth` rows of them within `bytes` and a panel of C in L1.
+// Blocks of columns are whole tiles and whole padded rows at once, so that they never overlap.
 template <typename T>
 constexpr long kBlockStep = kTileCols * kPadBytes / static_cast<long>(sizeof(T));
 
+// Columns of a block: as many as keep `depth` rows of them within `bytes`, and a panel of C in L1.
 template <typename T>
 long block_cols(long depth, long bytes) {
   constexpr long item = static_cast<long>(sizeof(T));

@@ -79,10 +79,14 @@ class Trainer:
         self.require_trainable()
         return self.logs(self.train(samples, batch_size, None, 0, 1))
 
+    def measure(self, samples: Any, batch_size: int, first: int, last: int) -> Means:
+        """Loss and metrics over batches [first, last), as sums and weights."""
+        self.core.set_threads(get_num_threads())
+        return self.core.evaluate(samples, batch_size, first, last)
+
     def evaluate(self, samples: Any, batch_size: int, first: int, last: int) -> dict[str, float]:
         """Loss and metrics over batches [first, last)."""
-        self.core.set_threads(get_num_threads())
-        return self.logs(self.core.evaluate(samples, batch_size, first, last))
+        return self.logs(self.measure(samples, batch_size, first, last))
 
     def gradients(self, samples: Any) -> float:
         """The loss over all samples; its gradients are in the network then."""
@@ -226,7 +230,7 @@ def _evaluate(trainer: Trainer, samples: Any, size: int, batches: int, hooks: Ca
         means: Means = [(0.0, 0.0)] * len(trainer.names)
         for batch in range(batches):
             hooks.call("on_test_batch_begin", batch, {})
-            means = _added(means, trainer.core.evaluate(samples, size, batch, batch + 1))
+            means = _added(means, trainer.measure(samples, size, batch, batch + 1))
             hooks.call("on_test_batch_end", batch, trainer.logs(means))
         logs = trainer.logs(means)
     else:
