@@ -18,9 +18,10 @@ MAY_INCLUDE = {  # folder: the folders it knows
 }
 NN_ORDER = [
     "cost",
-    "shared_product",
     "optimizer",
     "layer",
+    "plan",
+    "shared_product",
     "dense",
     "workspace",
     "network",

@@ -35,54 +35,69 @@ template <typename T>
 py::array activation(const py::array& z, const std::string& name, const std::string& isa) {
   const auto& kernel = find_by_name(kernels_of<T>(table_of(isa)).activations, name, "activation");
   const Padded<T> a(matrix_of<T>(z, "x"));
-  kernel.forward(a.view.data, a.view.rows, a.view.cols, a.view.stride);
+  kernel.forward[samples_in_rows](a.view.data, a.view.rows, a.view.cols, a.view.stride);
   return a.array();
 }
+
+// A matrix turned on its side, rows padded: samples in columns, as losses and metrics have them.
+template <typename T>
+Padded<T> columns(MatrixView<const T> rows, const Kernels<T>& kernels) {
+  Padded<T> result(rows.cols, rows.rows);
+  kernels.transpose(result.view.data, result.view.stride, rows.data, rows.stride, nullptr, rows.rows, rows.cols);
+  return result;
+}
+
+// Targets as a kernel takes them, and their memory.
+template <typename T>
+struct HeldTargets {
+  HeldTargets(const py::array& array, bool sparse, MatrixView<const T> outputs, const Kernels<T>& kernels)
+      : labels(padded<int32_t>(outputs.rows)) {
+    if (sparse) {
+      std::copy_n(vector_of<int32_t>(array, outputs.rows, "y_true"), outputs.rows, labels.data());
+      view.labels = labels.data();
+      return;
+    }
+    const MatrixView<const T> rows = matrix_of<T>(array, "y_true");
+    if (rows.rows != outputs.rows || rows.cols != outputs.cols) {
+      throw std::invalid_argument("y_true and y_pred differ in shape");
+    }
+    dense.emplace(columns(rows, kernels));
+    view.dense = dense->view.data;
+  }
+  AlignedBuffer<int32_t> labels;
+  std::optional<Padded<T>> dense;
+  Targets<T> view = {};
+};
 
 template <typename T>
 std::tuple<py::array, py::array> loss(const py::array& outputs, const py::array& targets, const std::string& name,
                                       bool from_logits, const std::string& isa) {
-  const auto& kernel = find_by_name(kernels_of<T>(table_of(isa)).losses, name, "loss");
-  const LossRows<T> rows = from_logits ? kernel.on_logits : kernel.on_output;
-  if (!rows) throw std::invalid_argument(name + " has no form on logits");
-  const Padded<T> y(matrix_of<T>(outputs, "y_pred"));
-  const long n = y.view.rows;
-  const Padded<T> d(n, y.view.cols);
-  std::optional<Padded<T>> dense;
-  Targets<T> t = {};
-  if (kernel.sparse) {
-    t.labels = vector_of<int32_t>(targets, n, "y_true");
-  } else {
-    dense.emplace(matrix_of<T>(targets, "y_true"));
-    if (dense->view.rows != n || dense->view.cols != y.view.cols) {
-      throw std::invalid_argument("y_true and y_pred differ in shape");
-    }
-    t.dense = dense->view.data;
-  }
-  const AlignedBuffer<T> scale(n);
-  std::fill_n(scale.data(), n, T(1));
-  py::array_t<T> values(n);
-  rows(values.mutable_data(), d.view.data, nullptr, y.view.data, t, scale.data(), n, y.view.cols, y.view.stride);
-  return {values, d.array()};
+  const Kernels<T>& kernels = kernels_of<T>(table_of(isa));
+  const auto& kernel = find_by_name(kernels.losses, name, "loss");
+  const LossColumns<T> on_columns = from_logits ? kernel.on_logits : kernel.on_output;
+  if (!on_columns) throw std::invalid_argument(name + " has no form on logits");
+  const MatrixView<const T> rows = matrix_of<T>(outputs, "y_pred");
+  const HeldTargets<T> t(targets, kernel.sparse, rows, kernels);
+  const Padded<T> y = columns(rows, kernels);
+  const Padded<T> d(rows.cols, rows.rows);
+  const AlignedBuffer<T> scale(padded<T>(rows.rows)), values(padded<T>(rows.rows));
+  std::fill_n(scale.data(), rows.rows, T(1));
+  on_columns(values.data(), d.view.data, nullptr, y.view.data, t.view, scale.data(), rows.cols, rows.rows,
+             y.view.stride);
+  const Padded<T> slopes = columns<T>(d.view, kernels);
+  return {py::array_t<T>(rows.rows, values.data()), slopes.array()};
 }
 
 template <typename T>
 py::array metric(const py::array& outputs, const py::array& targets, const std::string& name, const std::string& isa) {
-  const auto& kernel = find_by_name(kernels_of<T>(table_of(isa)).metrics, name, "metric");
-  const MatrixView<const T> y = matrix_of<T>(outputs, "y_pred");
-  Targets<T> t = {};
-  if (kernel.sparse) {
-    t.labels = vector_of<int32_t>(targets, y.rows, "y_true");
-  } else {
-    const MatrixView<const T> dense = matrix_of<T>(targets, "y_true");
-    if (dense.rows != y.rows || dense.cols != y.cols || dense.stride != y.stride) {
-      throw std::invalid_argument("y_true and y_pred differ in shape");
-    }
-    t.dense = dense.data;
-  }
-  py::array_t<T> values(y.rows);
-  kernel.rows(values.mutable_data(), y.data, t, y.rows, y.cols, y.stride);
-  return values;
+  const Kernels<T>& kernels = kernels_of<T>(table_of(isa));
+  const auto& kernel = find_by_name(kernels.metrics, name, "metric");
+  const MatrixView<const T> rows = matrix_of<T>(outputs, "y_pred");
+  const HeldTargets<T> t(targets, kernel.sparse, rows, kernels);
+  const Padded<T> y = columns(rows, kernels);
+  const AlignedBuffer<T> values(padded<T>(rows.rows));
+  kernel.columns(values.data(), y.view.data, t.view, rows.cols, rows.rows, y.view.stride);
+  return py::array_t<T>(rows.rows, values.data());
 }
 
 template <typename T>
@@ -106,7 +121,7 @@ template <typename T>
 py::array transpose(const py::array& array, const std::string& isa) {
   const MatrixView<const T> in = matrix_of<T>(array, "x");
   py::array_t<T> out({in.cols, in.rows});
-  kernels_of<T>(table_of(isa)).transpose(out.mutable_data(), in.rows, in.data, in.stride, in.rows, in.cols);
+  kernels_of<T>(table_of(isa)).transpose(out.mutable_data(), in.rows, in.data, in.stride, nullptr, in.rows, in.cols);
   return out;
 }
 

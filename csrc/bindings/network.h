@@ -19,7 +19,7 @@ class PyNetwork : public Network<T> {
 
   // Predicts up to kQuickRows rows, in a workspace kept from one call to the next: the GIL keeps it to one caller.
   void predict_few(MatrixView<T> out, MatrixView<const T> x) {
-    if (!quick_) quick_.emplace(this->layers(), kQuickRows, Workspace<T>::Use::inference);
+    if (!quick_) quick_.emplace(this->layers(), kQuickRows, samples_in_rows, Workspace<T>::Use::inference);
     Poll nothing([] {});
     this->predict(out, x, *quick_, nothing);
   }

@@ -14,6 +14,7 @@ struct MatrixView {
 
   T* row(long r) const { return data + r * stride; }
   MatrixView rows_from(long first, long count) const { return {row(first), count, cols, stride}; }
+  MatrixView cols_from(long first, long count) const { return {data + first, rows, count, stride}; }
   operator MatrixView<const T>() const { return {data, rows, cols, stride}; }
 };
 

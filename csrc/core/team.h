@@ -48,6 +48,7 @@ class Member {
 
   // This member's part of [0, n), in whole units but for the last.
   Range share(long n, long unit) const {
+    if (size_ == 1) return {0, n};
     const long units = (n + unit - 1) / unit;
     const long first = units * rank_ / size_ * unit, last = units * (rank_ + 1) / size_ * unit;
     return {first < n ? first : n, last < n ? last : n};

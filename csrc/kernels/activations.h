@@ -60,16 +60,16 @@ struct Tanh {  // tanh' = 1 - tanh²
 template <typename F>
 struct Elementwise {
   static constexpr const char* name = F::name;
-  static constexpr bool by_row = false;
+  static constexpr bool whole_samples = false;
 
-  template <typename T>
+  template <typename T, Layout>
   static void forward(T* a, long rows, long cols, long stride) {
     for (long r = 0; r < rows; ++r, a += stride) {
       for (long c = 0; c < cols; c += kLanes<T>) store<T>(a + c, F::template value<T>(load(a + c)));
     }
   }
 
-  template <typename T>
+  template <typename T, Layout>
   static void backward(T* d, const T* a, long rows, long cols, long stride) {
     for (long r = 0; r < rows; ++r, d += stride, a += stride) {
       for (long c = 0; c < cols; c += kLanes<T>) store<T>(d + c, load(d + c) * F::template slope<T>(load(a + c)));
@@ -77,44 +77,74 @@ struct Elementwise {
   }
 };
 
-// One row of softmax: a[c] = e^{z[c] - max} / Σ e^{z - max}; returns log Σ e^z. a may be z; the pad becomes 0.
+// A vector of samples, from nodes `stride` apart: a[c] = e^{z[c] - max} / Σ e^{z - max}; returns log Σ e^z. a may be z.
 template <typename T>
-FASTBP_INLINE T softmax_row(T* a, const T* z, long cols) {
+FASTBP_INLINE V<T> softmax_column(T* a, const T* z, long nodes, long stride) {
+  V<T> top = load(z);
+  for (long c = 1; c < nodes; ++c) {
+    const V<T> v = load(z + c * stride);
+    top = ((v > top) | (v != v)) ? v : top;
+  }
+  V<T> sum = {};
+  for (long c = 0; c < nodes; ++c) {
+    const V<T> e = exp<T>(load(z + c * stride) - top);
+    sum += e;
+    store<T>(a + c * stride, e);
+  }
+  const V<T> share = T(1) / sum;
+  for (long c = 0; c < nodes; ++c) store<T>(a + c * stride, load(a + c * stride) * share);
+  return top + log<T>(sum);
+}
+
+// The same for one sample, whose nodes lie in a row. The pad becomes 0.
+template <typename T>
+FASTBP_INLINE void softmax_row(T* a, long nodes) {
   const V<T> lowest = broadcast<T>(T(-__builtin_inf()));
   V<T> highest = lowest;
-  for (long c = 0; c < cols; c += kLanes<T>) {
-    const V<T> v = first_lanes<T>(cols - c) ? load(z + c) : lowest;
+  for (long c = 0; c < nodes; c += kLanes<T>) {
+    const V<T> v = first_lanes<T>(nodes - c) ? load(a + c) : lowest;
     highest = ((v > highest) | (v != v)) ? v : highest;
   }
   const T top = max_of_lanes<T>(highest);
   V<T> sums = {};
-  for (long c = 0; c < cols; c += kLanes<T>) {
-    const V<T> e = first_lanes<T>(cols - c) ? exp<T>(load(z + c) - top) : V<T>{};
+  for (long c = 0; c < nodes; c += kLanes<T>) {
+    const V<T> e = first_lanes<T>(nodes - c) ? exp<T>(load(a + c) - top) : V<T>{};
     sums += e;
     store<T>(a + c, e);
   }
-  const T sum = sum_of_lanes<T>(sums);
-  for (long c = 0; c < cols; c += kLanes<T>) store<T>(a + c, load(a + c) / sum);
-  return top + log<T>(broadcast<T>(sum))[0];
+  const T share = T(1) / sum_of_lanes<T>(sums);
+  for (long c = 0; c < nodes; c += kLanes<T>) store<T>(a + c, load(a + c) * share);
 }
 
+// dz = a ⊙ (d - Σ_c a·d): each output depends on every input of its sample.
 struct Softmax {
   static constexpr const char* name = "softmax";
-  static constexpr bool by_row = true;
+  static constexpr bool whole_samples = true;
 
-  template <typename T>
+  template <typename T, Layout layout>
   static void forward(T* a, long rows, long cols, long stride) {
-    for (long r = 0; r < rows; ++r, a += stride) softmax_row<T>(a, a, cols);
+    if constexpr (layout == samples_in_columns) {
+      for (long s = 0; s < cols; s += kLanes<T>) softmax_column<T>(a + s, a + s, rows, stride);
+    } else {
+      for (long r = 0; r < rows; ++r) softmax_row<T>(a + r * stride, cols);
+    }
   }
 
-  // dz = a ⊙ (d - Σ_c a·d): each output depends on every input of its row. The pads of a are 0.
-  template <typename T>
+  template <typename T, Layout layout>
   static void backward(T* d, const T* a, long rows, long cols, long stride) {
-    for (long r = 0; r < rows; ++r, d += stride, a += stride) {
-      V<T> sums = {};
-      for (long c = 0; c < cols; c += kLanes<T>) sums += load(a + c) * load(d + c);
-      const T mean = sum_of_lanes<T>(sums);
-      for (long c = 0; c < cols; c += kLanes<T>) store<T>(d + c, load(a + c) * (load(d + c) - mean));
+    if constexpr (layout == samples_in_columns) {
+      for (long s = 0; s < cols; s += kLanes<T>) {
+        V<T> mean = {};
+        for (long c = s; c < s + rows * stride; c += stride) mean += load(a + c) * load(d + c);
+        for (long c = s; c < s + rows * stride; c += stride) store<T>(d + c, load(a + c) * (load(d + c) - mean));
+      }
+    } else {
+      for (long r = 0; r < rows; ++r, d += stride, a += stride) {
+        V<T> sums = {};
+        for (long c = 0; c < cols; c += kLanes<T>) sums += load(a + c) * load(d + c);  // the pads of a are 0
+        const T mean = sum_of_lanes<T>(sums);
+        for (long c = 0; c < cols; c += kLanes<T>) store<T>(d + c, load(a + c) * (load(d + c) - mean));
+      }
     }
   }
 };
@@ -122,7 +152,10 @@ struct Softmax {
 template <typename T, typename... F>
 struct ActivationTable {
   static constexpr ActivationKernel<T> entries[] = {
-      {F::name, F::by_row, F::template forward<T>, F::template backward<T>}...};
+      {F::name,
+       F::whole_samples,
+       {F::template forward<T, samples_in_rows>, F::template forward<T, samples_in_columns>},
+       {F::template backward<T, samples_in_rows>, F::template backward<T, samples_in_columns>}}...};
   static constexpr List<ActivationKernel<T>> list = {entries, sizeof...(F)};
 };
 

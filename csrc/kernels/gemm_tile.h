@@ -1,8 +1,9 @@
 // The register-tile product: one kernel under all three matrix products of a dense layer.
 //
-//     z  = x·w + b        a(m, k) = x[m, k]          b = w
-//     dw = xᵀ·dz          a(m, k) = x[k, m]          b = dz
-//     dxᵀ = w·dzᵀ         a(m, k) = w[m, k]          b = dzᵀ
+//     samples in columns                                samples in rows
+//     zᵀ = wᵀ·xᵀ + b      a(m, k) = w[k, m]   b = xᵀ       z = x·w + b     a(m, k) = x[m, k]   b = w
+//     dxᵀ = w·dzᵀ         a(m, k) = w[m, k]   b = dzᵀ      (dots.h)
+//     dw = xᵀ·dz          a(m, k) = xᵀ[m, k]  b = dz       dw = xᵀ·dz      a(m, k) = x[k, m]   b = dz
 //
 // Row and column strides for A absorb the transpositions; B's rows are read as vectors. A tile of C stays in registers
 // while k runs. Panels of C (a few rows, some columns) are handed to `finish` while they are still in the first-level
@@ -23,24 +24,43 @@ constexpr int kTileCols = 3;
 constexpr long kPanelBytes = 24 * 1024;   // a panel of C: half of a small first-level cache
 constexpr long kBlockBytes = 512 * 1024;  // the columns of B that all panels of a block read again: half of a small L2
 
-// Packing copies a block of B (and, where its rows are apart, a panel of A) to where one vector follows the other. It
-// pays where B does not stay in a cache anyway and enough panels share the copy. Measured on a core with 48 KB of L1
-// and 2 MB of L2: 256x1024x2048 73 -> 165 GFLOP/s, 2048x256x2048 (A by columns) 150 -> 180, of a peak of 200.
+// Packing copies a block of B to where one vector follows the other. It pays where B does not stay in a cache anyway
+// and enough panels share the copy. A panel of A is copied where its rows are far apart: read in place, each line would
+// come twice, and often from another page. Measured on a core with 48 KB of L1 and 2 MB of L2: 256x1024x2048 73 -> 165
+// GFLOP/s, 2048x256x2048 (A by columns) 150 -> 180, of a peak of 200.
 constexpr long kPackedBytes = kPackBytes - 64 * 1024;  // for B; the rest is for A
 constexpr long kPackedDepth = 512;                     // rows of B at a time: 8 x 512 floats of A are a third of L1
 constexpr long kPackFromRows = 48;                     // panels that share the copy: six or more
 constexpr long kPackFromBytes = 256 * 1024;            // of B
+constexpr long kPackFromStride = 2048;                 // bytes from one row of A to the next
 
-// C (rows, cols vectors) = start + Σ_k a(·, k)·b[k, ·]; start is the bias (of stride 0), C itself, or null for 0.
+// What a sum starts from: start(m, n) = data[m·row + n·col], with col 0 or 1; data null: 0.
+template <typename T>
+struct Start {
+  const T* data;
+  long row;
+  long col;
+  FASTBP_INLINE Start at(long m, long n) const { return {data ? data + m * row + n * col : nullptr, row, col}; }
+};
+
+// C (rows, cols vectors) = start + Σ_k a(·, k)·b[k, ·]
 template <typename T, int rows, int cols>
-void tile(T* c, long c_stride, const T* start, long start_stride, const T* a, long a_row, long a_col, const T* b,
-          long b_stride, long k) {
+void tile(T* c, long c_stride, const Start<T>& start, const T* a, long a_row, long a_col, const T* b, long b_stride,
+          long k) {
   constexpr long lanes = kLanes<T>;
   V<T> sum[rows][cols];
 #pragma GCC unroll 8
   for (int i = 0; i < rows; ++i) {
+    if (!start.data) {
 #pragma GCC unroll 8
-    for (int j = 0; j < cols; ++j) sum[i][j] = start ? load(start + i * start_stride + j * lanes) : V<T>{};
+      for (int j = 0; j < cols; ++j) sum[i][j] = V<T>{};
+    } else if (start.col == 0) {
+#pragma GCC unroll 8
+      for (int j = 0; j < cols; ++j) sum[i][j] = broadcast<T>(start.data[i * start.row]);
+    } else {
+#pragma GCC unroll 8
+      for (int j = 0; j < cols; ++j) sum[i][j] = load(start.data + i * start.row + j * lanes);
+    }
   }
   for (; k > 0; --k, a += a_col, b += b_stride) {
     V<T> row[cols];
@@ -61,7 +81,7 @@ void tile(T* c, long c_stride, const T* start, long start_stride, const T* a, lo
 }
 
 template <typename T>
-using Tile = void (*)(T*, long, const T*, long, const T*, long, long, const T*, long, long);
+using Tile = void (*)(T*, long, const Start<T>&, const T*, long, long, const T*, long, long);
 
 // Every height and width of tile, so the last rows and columns waste nothing: table.entry[rows - 1][cols - 1].
 template <typename T, int rows = kTileRows>
@@ -100,23 +120,30 @@ long block_cols(long depth, long bytes) {
   return fitting < step ? step : smaller(fitting, most);
 }
 
-// How many rows of B are packed at a time; 0: B is read where it lies. Where the panels of C are kept nowhere, all of k
+// What of a product is packed, and how much of k is done at a time. Where the panels of C are kept nowhere, all of k
 // must be done at once.
 template <typename T>
-long packed_depth(const Product<T>& p) {
-  constexpr long item = static_cast<long>(sizeof(T));
-  if (!p.pack || p.m < kPackFromRows || p.k * padded<T>(p.n) * item < kPackFromBytes) return 0;
-  const long depth = p.c && p.k >= kPackedDepth * 3 / 2 ? kPackedDepth : p.k;
-  const bool fits =
-      depth * kBlockStep<T> * item <= kPackedBytes && depth * kTileRows * item <= kPackBytes - kPackedBytes;
-  return fits ? depth : 0;
-}
+struct Packing {
+  bool a;
+  bool b;
+  long depth;
 
-// The vectors of the next tile, of so many that are left: as few tiles as can be, all of much the same width. Four
-// vectors are two and two, not three and one, whose second would wait for loads.
+  static Packing of(const Product<T>& p) {
+    constexpr long item = static_cast<long>(sizeof(T));
+    const long whole = p.k > 0 ? p.k : 1;
+    const long depth = p.c && p.k >= kPackedDepth * 3 / 2 ? kPackedDepth : whole;
+    if (!p.pack || depth * kTileRows * item > kPackBytes - kPackedBytes) return {false, false, whole};
+    const bool b = p.m >= kPackFromRows && p.k * padded<T>(p.n) * item >= kPackFromBytes &&
+                   depth * kBlockStep<T> * item <= kPackedBytes;
+    const bool a = p.a_row == 1 && p.n > kTileCols * kLanes<T> && (b || p.a_col * item >= kPackFromStride);
+    return {a, b, a || b ? depth : whole};
+  }
+};
+
+// The vectors of the next tile, of so many that are left. Four are two and two: of three and one, the second would wait
+// for loads.
 constexpr int next_tile(long vectors) {
-  const long tiles = (vectors + kTileCols - 1) / kTileCols;
-  return static_cast<int>((vectors + tiles - 1) / tiles);
+  return vectors == kTileCols + 1 ? 2 : static_cast<int>(smaller(vectors, kTileCols));
 }
 
 // out = the columns of one tile after the other, each (k, width of the tile).
@@ -144,33 +171,31 @@ template <typename T>
 void product(const Product<T>& p) {
   static constexpr TileTable<T> tiles;
   alignas(kPadBytes) T scratch[kPanelBytes / sizeof(T)];
-  constexpr long lanes = kLanes<T>;
-  const long packed = packed_depth(p);
-  const long depth = packed ? packed : p.k > 0 ? p.k : 1;
-  const long block = block_cols<T>(depth, packed ? kPackedBytes : kBlockBytes);
-  const bool pack_rows = packed && p.a_row == 1;  // A's rows are columns of a batch, far apart
-  T* packed_a = packed ? p.pack + kPackedBytes / sizeof(T) : nullptr;
+  const Packing<T> packing = Packing<T>::of(p);
+  const long depth = packing.depth;
+  const long block = block_cols<T>(depth, packing.b ? kPackedBytes : kBlockBytes);
+  const Start<T> bias = {p.bias, p.bias_by_row ? 1 : 0, p.bias_by_row ? 0 : 1};
+  T* packed_a = packing.a ? p.pack + kPackedBytes / sizeof(T) : nullptr;
 
   for (long n0 = 0; n0 < p.n; n0 += block) {
     const long cols = smaller(block, p.n - n0), padded_cols = padded<T>(cols);
     for (long k0 = 0; k0 == 0 || k0 < p.k; k0 += depth) {
       const long k = smaller(depth, p.k - k0);
       const T* b = p.b + k0 * p.b_stride + n0;
-      if (packed) pack_b(p.pack, b, p.b_stride, k, padded_cols);
+      if (packing.b) pack_b(p.pack, b, p.b_stride, k, padded_cols);
       for (long m0 = 0; m0 < p.m; m0 += kTileRows) {
         const long rows = smaller(kTileRows, p.m - m0);
         T* c = p.c ? p.c + m0 * p.c_stride + n0 : scratch;
         const long c_stride = p.c ? p.c_stride : padded_cols;
-        const T* start = k0 > 0 ? c : p.bias ? p.bias + n0 : nullptr;
+        const Start<T> start = k0 > 0 || p.accumulate ? Start<T>{c, c_stride, 1} : bias.at(m0, n0);
         const T* a = p.a + m0 * p.a_row + k0 * p.a_col;
-        if (pack_rows) pack_a(packed_a, a, p.a_row, p.a_col, k, rows);
+        if (packing.a) pack_a(packed_a, a, p.a_row, p.a_col, k, rows);
         for (long n = 0, wide; n < padded_cols; n += wide) {
-          const int vectors = next_tile((padded_cols - n) / lanes);
-          wide = vectors * lanes;
-          tiles.entry[rows - 1][vectors - 1](c + n, c_stride, start ? start + n : nullptr, k0 > 0 ? c_stride : 0,
-                                             pack_rows ? packed_a : a, pack_rows ? 1 : p.a_row,
-                                             pack_rows ? rows : p.a_col, packed ? p.pack + n * k : b + n,
-                                             packed ? wide : p.b_stride, k);
+          const int vectors = next_tile((padded_cols - n) / kLanes<T>);
+          wide = vectors * kLanes<T>;
+          tiles.entry[rows - 1][vectors - 1](c + n, c_stride, start.at(0, n), packing.a ? packed_a : a,
+                                             packing.a ? 1 : p.a_row, packing.a ? rows : p.a_col,
+                                             packing.b ? p.pack + n * k : b + n, packing.b ? wide : p.b_stride, k);
         }
         if (k0 + depth >= p.k && p.finish.call)
           p.finish.call(p.finish.context, c, c_stride, p.finish.row + m0, p.finish.col + n0, rows, cols);
@@ -179,14 +204,20 @@ void product(const Product<T>& p) {
   }
 }
 
-// sums[c] = Σ_r x[r, c], padded columns included.
+// sums[c] (+)= Σ_r x[r, c], padded columns included.
 template <typename T>
-void column_sums(T* sums, const T* x, long rows, long cols, long stride) {
+void column_sums(T* sums, const T* x, long rows, long cols, long stride, bool accumulate) {
   for (long c = 0; c < cols; c += kLanes<T>) {
-    V<T> s = {};
+    V<T> s = accumulate ? load(sums + c) : V<T>{};
     for (long r = 0; r < rows; ++r) s += load(x + r * stride + c);
     store(sums + c, s);
   }
+}
+
+// y (n) += x, n a whole number of vectors.
+template <typename T>
+void add(T* y, const T* x, long n) {
+  for (long i = 0; i < n; i += kLanes<T>) store<T>(y + i, load(y + i) + load(x + i));
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ struct Finish {
   long col = 0;
 };
 
-// C[m, n] = bias[n] + Σ_k a(m, k)·b[k, n], then finish.
+// C[m, n] = bias + Σ_k a(m, k)·b[k, n], then finish.
 template <typename T>
 struct Product {
   T* c;  // (m, n); null: each panel lives in a scratch, rows padded, that only `finish` sees
@@ -32,7 +32,9 @@ struct Product {
   long a_col;
   const T* b;  // (k, n), rows padded
   long b_stride;
-  const T* bias;  // (n), padded; null: zero
+  const T* bias;     // null: zero
+  bool bias_by_row;  // bias (m), else (n), padded
+  bool accumulate;   // C += instead; without bias
   long m;
   long n;
   long k;
@@ -40,42 +42,46 @@ struct Product {
   Finish finish;
 };
 
-// a = f(z), in place.  d ⊙= f'(z), where the slope is computed from a.
+// How the values of a batch lie: (samples, nodes), or (nodes, samples).
+enum Layout { samples_in_rows, samples_in_columns };
+
+// a = f(z), in place.  d ⊙= f'(z), where the slope is computed from a. By layout; (rows, cols).
 template <typename T>
 struct ActivationKernel {
   const char* name;
-  bool by_row;  // needs whole rows (softmax), not just any block of elements
-  void (*forward)(T* a, long rows, long cols, long stride);               // (rows, cols)
-  void (*backward)(T* d, const T* a, long rows, long cols, long stride);  // (rows, cols) both
+  bool whole_samples;  // needs all nodes of a sample (softmax), not just any block of elements
+  void (*forward[2])(T* a, long rows, long cols, long stride);
+  void (*backward[2])(T* d, const T* a, long rows, long cols, long stride);
 };
 
 template <typename T>
 struct Targets {
-  const T* dense;         // (rows, cols), rows padded; null for sparse losses
-  const int32_t* labels;  // (rows); null for dense losses
+  const T* dense;         // (nodes, samples), of the output's stride; null for sparse losses
+  const int32_t* labels;  // (samples), padded; null for dense losses
 };
 
-// loss[r] = the loss of row r;  d[r, :] = scale[r]·∂loss[r]/∂output[r, :], pads zero.
-// a[r, :] = activation(output[r, :]) if output holds logits and a is not null; a may be output itself.
+// Losses and metrics have samples in columns, a vector of them at a time: pads may hold anything, and get anything.
+// loss[s] = the loss of sample s;  d[:, s] = scale[s]·∂loss[s]/∂output[:, s].
+// a = activation(output) if output holds logits and a is not null; a may be output itself.
 template <typename T>
-using LossRows = void (*)(T* loss, T* d, T* a, const T* output, Targets<T> targets, const T* scale, long rows,
-                          long cols, long stride);
+using LossColumns = void (*)(T* loss, T* d, T* a, const T* output, Targets<T> targets, const T* scale, long nodes,
+                             long samples, long stride);
 
 template <typename T>
 struct LossKernel {
   const char* name;
   bool sparse;             // targets are labels
   const char* activation;  // the activation that on_logits contains; null if the loss has no form on logits
-  LossRows<T> on_output;
-  LossRows<T> on_logits;
+  LossColumns<T> on_output;
+  LossColumns<T> on_logits;
 };
 
-// value[r] = the metric of row r.
+// value[s] = the metric of sample s.
 template <typename T>
 struct MetricKernel {
   const char* name;
   bool sparse;
-  void (*rows)(T* value, const T* output, Targets<T> targets, long rows, long cols, long stride);
+  void (*columns)(T* value, const T* output, Targets<T> targets, long nodes, long samples, long stride);
 };
 
 constexpr int kMaxSlots = 2;
@@ -113,9 +119,16 @@ struct List {
 template <typename T>
 struct Kernels {
   void (*product)(const Product<T>&);
-  void (*transpose)(T* out, long out_stride, const T* in, long in_stride, long rows, long cols);  // out (cols, rows)
-  void (*column_sums)(T* sums, const T* x, long rows, long cols, long stride);                    // sums (cols)
+  // c[m, n] = Σ_k a[m, k]·b[n, k], for few m; rows of a and b padded with 0.
+  void (*dots)(T* c, long c_stride, const T* a, long a_stride, const T* b, long b_stride, long m, long n, long k);
+  // out (cols, rows): out[c, r] = in[index[r], c]; index null: r itself. Reads and writes true elements only.
+  void (*transpose)(T* out, long out_stride, const T* in, long in_stride, const int32_t* index, long rows, long cols);
+  // sums (cols), added to if `accumulate`
+  void (*column_sums)(T* sums, const T* x, long rows, long cols, long stride, bool accumulate);
+  void (*add)(T* y, const T* x, long n);  // y (n) += x
   bool (*all_finite)(const T* x, long n);
+  T (*multiply_add)(long rounds, T x, T y);  // arithmetic alone, to measure what the machine can do
+  long flops_per_round;                      // of it
   List<ActivationKernel<T>> activations;
   List<LossKernel<T>> losses;
   List<MetricKernel<T>> metrics;

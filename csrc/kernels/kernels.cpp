@@ -2,11 +2,13 @@
 //
 // No STL here or in what is included, no link-time optimisation across these files, no -ffast-math: see csrc/README.md.
 #include "kernels/activations.h"
+#include "kernels/dots.h"
 #include "kernels/gemm_tile.h"
 #include "kernels/kernel_table.h"
 #include "kernels/losses.h"
 #include "kernels/metrics.h"
 #include "kernels/optimizers.h"
+#include "kernels/peak.h"
 #include "kernels/transpose.h"
 #include "kernels/vec_math.h"
 
@@ -49,9 +51,19 @@ constexpr MathKernel<T> kMath[] = {
 
 template <typename T>
 constexpr Kernels<T> kernels() {
-  return {product<T>,       transpose<T>,         column_sums<T>,
-          all_finite<T>,    Activations<T>::list, Losses<T>::list,
-          Metrics<T>::list, Optimizers<T>::list,  {kMath<T>, sizeof(kMath<T>) / sizeof(kMath<T>[0])}};
+  return {product<T>,
+          dots<T>,
+          transpose<T>,
+          column_sums<T>,
+          add<T>,
+          all_finite<T>,
+          multiply_add<T>,
+          kFlopsPerRound<T>,
+          Activations<T>::list,
+          Losses<T>::list,
+          Metrics<T>::list,
+          Optimizers<T>::list,
+          {kMath<T>, sizeof(kMath<T>) / sizeof(kMath<T>[0])}};
 }
 
 // (1 + 2⁻¹²)² - 1 - 2⁻¹¹ is 2⁻²⁴ if the product is not rounded before the sum: what this file was compiled to do.

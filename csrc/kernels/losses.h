@@ -1,7 +1,8 @@
-// Losses by row: value, and slope with respect to the network's output or to its logits. To add one: a struct, and its
-// place in Losses at the end.
+// Losses by sample: value, and slope with respect to the network's output or to its logits. To add one: a struct, and
+// its place in Losses at the end.
 //
-// scale[r] is what the slope of row r is multiplied by: its sample weight over the batch size.
+// Samples lie in columns, so that a vector is the same node of several samples and a loss reads like its formula.
+// scale[s] is what the slope of sample s is multiplied by: its weight over the batch size.
 #pragma once
 
 #include "kernels/activations.h"
@@ -15,16 +16,23 @@ namespace {
 template <typename T>
 constexpr T kProbabilityMargin = T(1e-7);
 
-// The targets of one row, as vectors: given ones, or 1 at the label and 0 elsewhere.
+// The targets of a vector of samples: given ones, or 1 at the label and 0 elsewhere.
 template <typename T>
-FASTBP_INLINE V<T> target_at(Targets<T> t, long row, long col, long cols, long stride) {
-  const V<T> zero = {};
-  if (t.labels) {
-    const auto label = static_cast<typename Scalar<T>::Int>(t.labels[row] - col);
-    return lane_numbers<T>() == label ? broadcast<T>(T(1)) : zero;
+struct TargetColumn {
+  const T* dense;
+  Mask<T> labels;
+
+  FASTBP_INLINE TargetColumn(Targets<T> t, long sample) : dense(t.dense + (t.dense ? sample : 0)), labels{} {
+    if (t.labels) {
+      for (long i = 0; i < kLanes<T>; ++i) labels[i] = t.labels[sample + i];
+    }
   }
-  return first_lanes<T>(cols - col) ? load(t.dense + row * stride + col) : zero;
-}
+
+  FASTBP_INLINE V<T> at(long node, long stride) const {
+    if (dense) return load(dense + node * stride);
+    return labels == static_cast<typename Scalar<T>::Int>(node) ? broadcast<T>(T(1)) : V<T>{};
+  }
+};
 
 // mean_c (y - t)²
 struct MeanSquaredError {
@@ -33,22 +41,23 @@ struct MeanSquaredError {
   static constexpr const char* activation = nullptr;
 
   template <typename T>
-  static void on_output(T* loss, T* d, T*, const T* y, Targets<T> t, const T* scale, long rows, long cols,
+  static void on_output(T* loss, T* d, T*, const T* y, Targets<T> targets, const T* scale, long nodes, long samples,
                         long stride) {
-    for (long r = 0; r < rows; ++r, d += stride, y += stride) {
-      const T slope = T(2) * scale[r] / T(cols);
-      V<T> sums = {};
-      for (long c = 0; c < cols; c += kLanes<T>) {
-        const V<T> error = first_lanes<T>(cols - c) ? load(y + c) - target_at<T>(t, r, c, cols, stride) : V<T>{};
-        sums += error * error;
-        store<T>(d + c, slope * error);
+    for (long s = 0; s < samples; s += kLanes<T>) {
+      const TargetColumn<T> t(targets, s);
+      const V<T> slope = T(2) * load(scale + s) / T(nodes);
+      V<T> sum = {};
+      for (long c = 0, at = s; c < nodes; ++c, at += stride) {
+        const V<T> error = load(y + at) - t.at(c, stride);
+        sum += error * error;
+        store<T>(d + at, slope * error);
       }
-      loss[r] = sum_of_lanes<T>(sums) / T(cols);
+      store<T>(loss + s, sum / T(nodes));
     }
   }
 
   template <typename T>
-  static constexpr LossRows<T> on_logits() {
+  static constexpr LossColumns<T> on_logits() {
     return nullptr;
   }
 };
@@ -60,47 +69,45 @@ struct BinaryCrossentropy {
   static constexpr const char* activation = "sigmoid";
 
   template <typename T>
-  static void on_output(T* loss, T* d, T*, const T* y, Targets<T> t, const T* scale, long rows, long cols,
+  static void on_output(T* loss, T* d, T*, const T* y, Targets<T> targets, const T* scale, long nodes, long samples,
                         long stride) {
     constexpr T low = kProbabilityMargin<T>, high = T(1) - kProbabilityMargin<T>;
-    for (long r = 0; r < rows; ++r, d += stride, y += stride) {
-      const T slope = scale[r] / T(cols);
-      V<T> sums = {};
-      for (long c = 0; c < cols; c += kLanes<T>) {
-        const auto live = first_lanes<T>(cols - c);
-        const V<T> raw = load(y + c), target = target_at<T>(t, r, c, cols, stride);
+    for (long s = 0; s < samples; s += kLanes<T>) {
+      const TargetColumn<T> t(targets, s);
+      const V<T> slope = load(scale + s) / T(nodes);
+      V<T> sum = {};
+      for (long c = 0, at = s; c < nodes; ++c, at += stride) {
+        const V<T> raw = load(y + at), target = t.at(c, stride);
         const V<T> p = at_most<T>(at_least<T>(raw, low), high);
-        const V<T> value = target * log<T>(p) + (T(1) - target) * log<T>(T(1) - p);
-        sums -= live ? value : V<T>{};
+        sum -= target * log<T>(p) + (T(1) - target) * log<T>(T(1) - p);
         const V<T> dp = slope * (p - target) / (p * (T(1) - p));
-        store<T>(d + c, live & ~((raw < low) | (raw > high)) ? dp : V<T>{});
+        store<T>(d + at, (raw < low) | (raw > high) ? V<T>{} : dp);
       }
-      loss[r] = sum_of_lanes<T>(sums) / T(cols);
+      store<T>(loss + s, sum / T(nodes));
     }
   }
 
   // With p = σ(z):  max(z, 0) - z·t + log(1 + e^-|z|);  slope p - t. Right for any z, however large.
   template <typename T>
-  static void from_logits(T* loss, T* d, T* a, const T* z, Targets<T> t, const T* scale, long rows, long cols,
+  static void from_logits(T* loss, T* d, T* a, const T* z, Targets<T> targets, const T* scale, long nodes, long samples,
                           long stride) {
-    for (long r = 0; r < rows; ++r, d += stride, z += stride) {
-      const T slope = scale[r] / T(cols);
-      V<T> sums = {};
-      for (long c = 0; c < cols; c += kLanes<T>) {
-        const auto live = first_lanes<T>(cols - c);
-        const V<T> logit = load(z + c), target = target_at<T>(t, r, c, cols, stride);
+    for (long s = 0; s < samples; s += kLanes<T>) {
+      const TargetColumn<T> t(targets, s);
+      const V<T> slope = load(scale + s) / T(nodes);
+      V<T> sum = {};
+      for (long c = 0, at = s; c < nodes; ++c, at += stride) {
+        const V<T> logit = load(z + at), target = t.at(c, stride);
         const V<T> p = sigmoid<T>(logit);
-        const V<T> value = at_least<T>(logit, T(0)) - logit * target + log1p<T>(exp<T>(-abs<T>(logit)));
-        sums += live ? value : V<T>{};
-        store<T>(d + c, live ? slope * (p - target) : V<T>{});
-        if (a) store<T>(a + r * stride + c, p);
+        sum += at_least<T>(logit, T(0)) - logit * target + log1p<T>(exp<T>(-abs<T>(logit)));
+        store<T>(d + at, slope * (p - target));
+        if (a) store<T>(a + at, p);
       }
-      loss[r] = sum_of_lanes<T>(sums) / T(cols);
+      store<T>(loss + s, sum / T(nodes));
     }
   }
 
   template <typename T>
-  static constexpr LossRows<T> on_logits() {
+  static constexpr LossColumns<T> on_logits() {
     return from_logits<T>;
   }
 };
@@ -114,58 +121,53 @@ struct Crossentropy {
 
   // p = y / Σ y, kept off 0 and 1;  with g = ∂loss/∂p:  dy = (g - Σ_c g·p) / Σ y
   template <typename T>
-  static void on_output(T* loss, T* d, T*, const T* y, Targets<T> t, const T* scale, long rows, long cols,
+  static void on_output(T* loss, T* d, T*, const T* y, Targets<T> targets, const T* scale, long nodes, long samples,
                         long stride) {
     constexpr T low = kProbabilityMargin<T>, high = T(1) - kProbabilityMargin<T>;
-    for (long r = 0; r < rows; ++r, d += stride, y += stride) {
-      V<T> totals = {};
-      for (long c = 0; c < cols; c += kLanes<T>) totals += first_lanes<T>(cols - c) ? load(y + c) : V<T>{};
-      const T total = sum_of_lanes<T>(totals);
-      V<T> sums = {}, products = {};
-      for (long c = 0; c < cols; c += kLanes<T>) {
-        const V<T> raw = load(y + c) / total, target = target_at<T>(t, r, c, cols, stride);
+    for (long s = 0; s < samples; s += kLanes<T>) {
+      const TargetColumn<T> t(targets, s);
+      V<T> total = {}, sum = {}, mean = {};
+      for (long c = 0, at = s; c < nodes; ++c, at += stride) total += load(y + at);
+      for (long c = 0, at = s; c < nodes; ++c, at += stride) {
+        const V<T> raw = load(y + at) / total, target = t.at(c, stride);
         const V<T> p = at_most<T>(at_least<T>(raw, low), high);
-        const V<T> value = target * log<T>(p);
-        const auto live = first_lanes<T>(cols - c);
-        sums -= live ? value : V<T>{};
-        const V<T> g = live & ~((raw < low) | (raw > high)) ? -target / p : V<T>{};
-        products += live ? g * raw : V<T>{};
-        store<T>(d + c, g);
+        sum -= target * log<T>(p);
+        const V<T> g = (raw < low) | (raw > high) ? V<T>{} : -target / p;
+        mean += g * raw;
+        store<T>(d + at, g);
       }
-      loss[r] = sum_of_lanes<T>(sums);
-      const T mean = sum_of_lanes<T>(products), slope = scale[r] / total;
-      for (long c = 0; c < cols; c += kLanes<T>) {
-        const V<T> g = load(d + c);
-        store<T>(d + c, first_lanes<T>(cols - c) ? slope * (g - mean) : V<T>{});
-      }
+      store<T>(loss + s, sum);
+      const V<T> slope = load(scale + s) / total;
+      for (long c = 0, at = s; c < nodes; ++c, at += stride) store<T>(d + at, slope * (load(d + at) - mean));
     }
   }
 
   // With p = softmax(z):  Σ_c t·(log Σ e^z - z);  slope p·Σ t - t. Right for any z, however large.
   template <typename T>
-  static void from_logits(T* loss, T* d, T* a, const T* z, Targets<T> t, const T* scale, long rows, long cols,
+  static void from_logits(T* loss, T* d, T* a, const T* z, Targets<T> targets, const T* scale, long nodes, long samples,
                           long stride) {
-    for (long r = 0; r < rows; ++r, d += stride, z += stride) {
-      const T log_total = softmax_row<T>(d, z, cols);
-      V<T> sums = {}, totals = {};
-      for (long c = 0; c < cols; c += kLanes<T>) {
-        const V<T> target = target_at<T>(t, r, c, cols, stride);
-        const V<T> value = target * (log_total - load(z + c));
-        sums += first_lanes<T>(cols - c) ? value : V<T>{};
-        totals += target;
+    for (long s = 0; s < samples; s += kLanes<T>) {
+      const TargetColumn<T> t(targets, s);
+      const V<T> log_total = softmax_column<T>(d + s, z + s, nodes, stride);
+      V<T> sum = {}, total = {};
+      for (long c = 0, at = s; c < nodes; ++c, at += stride) {
+        const V<T> target = t.at(c, stride);
+        const V<T> value = target * (log_total - load(z + at));
+        sum += from_labels ? (target > T(0) ? value : V<T>{}) : value;
+        total += target;
       }
-      loss[r] = sum_of_lanes<T>(sums);
-      const T total = from_labels ? T(1) : sum_of_lanes<T>(totals);
-      for (long c = 0; c < cols; c += kLanes<T>) {
-        const V<T> p = load(d + c);
-        if (a) store<T>(a + r * stride + c, p);
-        store<T>(d + c, scale[r] * (p * total - target_at<T>(t, r, c, cols, stride)));
+      store<T>(loss + s, sum);
+      const V<T> slope = load(scale + s);
+      for (long c = 0, at = s; c < nodes; ++c, at += stride) {
+        const V<T> p = load(d + at);
+        if (a) store<T>(a + at, p);
+        store<T>(d + at, slope * (p * total - t.at(c, stride)));
       }
     }
   }
 
   template <typename T>
-  static constexpr LossRows<T> on_logits() {
+  static constexpr LossColumns<T> on_logits() {
     return from_logits<T>;
   }
 };

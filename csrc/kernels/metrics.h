@@ -1,19 +1,29 @@
-// Metrics by row. To add one: a struct, and its place in Metrics at the end.
+// Metrics by sample, samples in columns. To add one: a struct, and its place in Metrics at the end.
 #pragma once
 
-#include "kernels/kernel_table.h"
+#include "kernels/losses.h"
 
 namespace fastbp {
 namespace {
 
-// The first of the largest.
-template <typename T>
-long argmax(const T* x, long cols) {
-  long best = 0;
-  for (long c = 1; c < cols; ++c) {
-    if (x[c] > x[best]) best = c;
+// The first of the largest: its node, for a vector of samples.
+template <typename T, typename At>
+FASTBP_INLINE Mask<T> argmax(long nodes, At at) {
+  using Int = typename Scalar<T>::Int;
+  Mask<T> best = {};
+  V<T> most = at(0);
+  for (long c = 1; c < nodes; ++c) {
+    const V<T> v = at(c);
+    const Mask<T> better = v > most;
+    best = better ? static_cast<Int>(c) - Mask<T>{} : best;
+    most = better ? v : most;
   }
   return best;
+}
+
+template <typename T>
+FASTBP_INLINE V<T> one_where(Mask<T> is) {
+  return is ? broadcast<T>(T(1)) : V<T>{};
 }
 
 // The share of outputs on the right side of one half.
@@ -21,10 +31,12 @@ struct BinaryAccuracy {
   static constexpr const char* name = "binary_accuracy";
   static constexpr bool sparse = false;
   template <typename T>
-  static T row(const T* y, const T* t, int32_t, long cols) {
-    long right = 0;
-    for (long c = 0; c < cols; ++c) right += T(y[c] > T(0.5)) == t[c];
-    return T(right) / T(cols);
+  FASTBP_INLINE static V<T> column(const T* y, const TargetColumn<T>& t, long nodes, long stride) {
+    V<T> right = {};
+    for (long c = 0; c < nodes; ++c) {
+      right += one_where<T>(one_where<T>(load(y + c * stride) > T(0.5)) == t.at(c, stride));
+    }
+    return right / T(nodes);
   }
 };
 
@@ -33,8 +45,9 @@ struct CategoricalAccuracy {
   static constexpr const char* name = "categorical_accuracy";
   static constexpr bool sparse = false;
   template <typename T>
-  static T row(const T* y, const T* t, int32_t, long cols) {
-    return T(argmax(y, cols) == argmax(t, cols));
+  FASTBP_INLINE static V<T> column(const T* y, const TargetColumn<T>& t, long nodes, long stride) {
+    return one_where<T>(argmax<T>(nodes, [&](long c) { return load(y + c * stride); }) ==
+                        argmax<T>(nodes, [&](long c) { return t.at(c, stride); }));
   }
 };
 
@@ -43,8 +56,8 @@ struct SparseCategoricalAccuracy {
   static constexpr const char* name = "sparse_categorical_accuracy";
   static constexpr bool sparse = true;
   template <typename T>
-  static T row(const T* y, const T*, int32_t label, long cols) {
-    return T(argmax(y, cols) == label);
+  FASTBP_INLINE static V<T> column(const T* y, const TargetColumn<T>& t, long nodes, long stride) {
+    return one_where<T>(argmax<T>(nodes, [&](long c) { return load(y + c * stride); }) == t.labels);
   }
 };
 
@@ -53,10 +66,13 @@ struct MeanSquaredErrorMetric {
   static constexpr const char* name = "mean_squared_error";
   static constexpr bool sparse = false;
   template <typename T>
-  static T row(const T* y, const T* t, int32_t, long cols) {
-    T sum = 0;
-    for (long c = 0; c < cols; ++c) sum += (y[c] - t[c]) * (y[c] - t[c]);
-    return sum / T(cols);
+  FASTBP_INLINE static V<T> column(const T* y, const TargetColumn<T>& t, long nodes, long stride) {
+    V<T> sum = {};
+    for (long c = 0; c < nodes; ++c) {
+      const V<T> error = load(y + c * stride) - t.at(c, stride);
+      sum += error * error;
+    }
+    return sum / T(nodes);
   }
 };
 
@@ -65,24 +81,23 @@ struct MeanAbsoluteError {
   static constexpr const char* name = "mean_absolute_error";
   static constexpr bool sparse = false;
   template <typename T>
-  static T row(const T* y, const T* t, int32_t, long cols) {
-    T sum = 0;
-    for (long c = 0; c < cols; ++c) sum += y[c] > t[c] ? y[c] - t[c] : t[c] - y[c];
-    return sum / T(cols);
+  FASTBP_INLINE static V<T> column(const T* y, const TargetColumn<T>& t, long nodes, long stride) {
+    V<T> sum = {};
+    for (long c = 0; c < nodes; ++c) sum += abs<T>(load(y + c * stride) - t.at(c, stride));
+    return sum / T(nodes);
   }
 };
 
 template <typename F, typename T>
-void metric_rows(T* value, const T* y, Targets<T> t, long rows, long cols, long stride) {
-  for (long r = 0; r < rows; ++r) {
-    value[r] = F::template row<T>(y + r * stride, F::sparse ? nullptr : t.dense + r * stride,
-                                  F::sparse ? t.labels[r] : 0, cols);
+void metric_columns(T* value, const T* y, Targets<T> targets, long nodes, long samples, long stride) {
+  for (long s = 0; s < samples; s += kLanes<T>) {
+    store<T>(value + s, F::template column<T>(y + s, TargetColumn<T>(targets, s), nodes, stride));
   }
 }
 
 template <typename T, typename... F>
 struct MetricTable {
-  static constexpr MetricKernel<T> entries[] = {{F::name, F::sparse, metric_rows<F, T>}...};
+  static constexpr MetricKernel<T> entries[] = {{F::name, F::sparse, metric_columns<F, T>}...};
   static constexpr List<MetricKernel<T>> list = {entries, sizeof...(F)};
 };
 

@@ -1,18 +1,12 @@
-// Transposition of the small matrices of a batch: squares in registers, edges one by one.
+// Transposition of the small matrices of a batch: squares in registers.
 #pragma once
+
+#include <stdint.h>
 
 #include "kernels/vec.h"
 
 namespace fastbp {
 namespace {
-
-// Vectors of at most 32 bytes: a panel of a product has eight rows, and squares of eight floats fit it.
-template <typename T>
-struct SideOf {
-  static constexpr int bytes = kVectorBytes < 32 ? kVectorBytes : 32;
-  static constexpr int lanes = bytes / static_cast<int>(sizeof(T));
-  typedef T Row __attribute__((vector_size(bytes)));
-};
 
 // (a₀ b₀ a₁ b₁ ...) of the lower and of the upper halves of two rows.
 template <int lanes>
@@ -47,13 +41,12 @@ struct Interleave<8> {
 
 // Interleaving row i with row i + n/2 moves the lowest bit of each element's row number into its column number; after
 // log₂ n rounds the two have changed places.
-template <typename T>
-FASTBP_INLINE void transpose_square(T* out, long out_stride, const T* in, long in_stride) {
-  using Side = SideOf<T>;
-  constexpr int n = Side::lanes;
-  typename Side::Row row[n], next[n];
+template <typename T, int n>
+FASTBP_INLINE void transpose_square(T* out, long out_stride, const T* const* in, long col) {
+  typedef T Row __attribute__((vector_size(n * sizeof(T))));
+  Row row[n], next[n];
 #pragma GCC unroll 8
-  for (int i = 0; i < n; ++i) __builtin_memcpy(&row[i], in + i * in_stride, sizeof row[i]);
+  for (int i = 0; i < n; ++i) __builtin_memcpy(&row[i], in[i] + col, sizeof row[i]);
 #pragma GCC unroll 3
   for (int done = 1; done < n; done *= 2) {
 #pragma GCC unroll 4
@@ -65,18 +58,37 @@ FASTBP_INLINE void transpose_square(T* out, long out_stride, const T* in, long i
   for (int i = 0; i < n; ++i) __builtin_memcpy(out + i * out_stride, &row[i], sizeof row[i]);
 }
 
-// out (cols, rows) = inᵀ. Reads and writes true elements only.
-template <typename T>
-void transpose(T* out, long out_stride, const T* in, long in_stride, long rows, long cols) {
-  constexpr long n = SideOf<T>::lanes;
-  const long whole_rows = rows / n * n, whole_cols = cols / n * n;
-  for (long r = 0; r < whole_rows; r += n) {
-    for (long c = 0; c < whole_cols; c += n) {
-      transpose_square(out + c * out_stride + r, out_stride, in + r * in_stride + c, in_stride);
+// In squares of n, of which the last may cover some of the one before once more: rows and cols are n at least.
+template <typename T, int n>
+void transpose_squares(T* out, long out_stride, const T* in, long in_stride, const int32_t* index, long rows,
+                       long cols) {
+  const T* row[n];
+  for (long done_rows = 0; done_rows < rows; done_rows += n) {
+    const long r = done_rows <= rows - n ? done_rows : rows - n;
+    for (long i = 0; i < n; ++i) row[i] = in + (index ? index[r + i] : r + i) * in_stride;
+    for (long done_cols = 0; done_cols < cols; done_cols += n) {
+      const long c = done_cols <= cols - n ? done_cols : cols - n;
+      transpose_square<T, n>(out + c * out_stride + r, out_stride, row, c);
     }
   }
-  for (long r = 0; r < rows; ++r) {
-    for (long c = r < whole_rows ? whole_cols : 0; c < cols; ++c) out[c * out_stride + r] = in[r * in_stride + c];
+}
+
+// out (cols, rows): out[c, r] = in[index[r], c]; index null: r itself. Reads and writes true elements only.
+template <typename T>
+void transpose(T* out, long out_stride, const T* in, long in_stride, const int32_t* index, long rows, long cols) {
+  constexpr int widest = (kVectorBytes < 32 ? kVectorBytes : 32) / static_cast<int>(sizeof(T));
+  const long least = rows < cols ? rows : cols;
+  if (widest == 8 && least >= 8) {
+    transpose_squares<T, 8>(out, out_stride, in, in_stride, index, rows, cols);
+  } else if (widest >= 4 && least >= 4) {
+    transpose_squares<T, 4>(out, out_stride, in, in_stride, index, rows, cols);
+  } else if (least >= 2) {
+    transpose_squares<T, 2>(out, out_stride, in, in_stride, index, rows, cols);
+  } else {
+    for (long r = 0; r < rows; ++r) {
+      const T* row = in + (index ? index[r] : r) * in_stride;
+      for (long c = 0; c < cols; ++c) out[c * out_stride + r] = row[c];
+    }
   }
 }
 

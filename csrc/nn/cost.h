@@ -9,7 +9,10 @@ struct Cost {
   double traffic;  // bytes that one thread writes in a step and others read
   int barriers;    // of a step
   long steps;      // of the call
+  int members;     // that can find work
 };
+
+constexpr int kMostMembers = 1 << 10;
 
 // The size of team, at most `most`, that is expected to be done first; a larger one must be worth a tenth.
 //
@@ -25,7 +28,7 @@ inline int best_team_size(const Cost& cost, int most) {
     return (cost.work / (cost.rate * size) + shared) * static_cast<double>(cost.steps) + kThread * (size - 1);
   };
   int best = 1;
-  for (int size = 2; size <= most; ++size) {
+  for (int size = 2; size <= most && size <= cost.members; ++size) {
     if (seconds(size) < 0.9 * seconds(best)) best = size;
   }
   return best;

@@ -1,5 +1,5 @@
 // z = x·w + b;  y = f(z)
-// dz = dy ⊙ f'(z);  dx = dz·wᵀ;  dw = xᵀ·dz;  db = Σ_rows dz
+// dz = dy ⊙ f'(z);  dx = dz·wᵀ;  dw = xᵀ·dz;  db = Σ_samples dz
 #include "nn/dense.h"
 
 #include "nn/shared_product.h"
@@ -14,84 +14,116 @@ Dense<T>::Dense(ParameterArena<T>& arena, const ActivationKernel<T>& activation,
   if (use_bias) parameters_.push_back(arena.declare_vector(outputs));
 }
 
+// Members share the nodes of a layer, forward and back: so each reads and updates its own columns of w, which stay in
+// its cache. Only dx takes all of w.
 template <typename T>
 void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Pass<T>& pass) const {
+  const bool in_columns = pass.layout == samples_in_columns;
   const bool activate = !pass.logits;
+  const MatrixView<const T> w = {arena_.values() + w_.offset, w_.rows, w_.cols, w_.stride};
   Product<T> p = {};
   p.c = y.data, p.c_stride = y.stride;
-  p.a = x.data, p.a_row = x.stride, p.a_col = 1;
-  p.b = arena_.values() + w_.offset, p.b_stride = w_.stride;
+  if (in_columns) {
+    p.a = w.data, p.a_row = 1, p.a_col = w.stride;
+    p.b = x.data, p.b_stride = x.stride;
+  } else {
+    p.a = x.data, p.a_row = x.stride, p.a_col = 1;
+    p.b = w.data, p.b_stride = w.stride;
+  }
   p.bias = use_bias_ ? arena_.values() + parameters_[1].offset : nullptr;
-  p.m = x.rows, p.n = outputs(), p.k = inputs();
+  p.bias_by_row = in_columns;
+  p.m = y.rows, p.n = y.cols, p.k = inputs();
   p.pack = pass.pack;
-  if (activate && !activation_.by_row) {
+  if (activate && !activation_.whole_samples) {
     p.finish.context = &activation_;
     p.finish.call = [](const void* context, void* c, long c_stride, long, long, long rows, long cols) {
-      static_cast<const ActivationKernel<T>*>(context)->forward(static_cast<T*>(c), rows, cols, c_stride);
+      const auto& activation = *static_cast<const ActivationKernel<T>*>(context);
+      activation.forward[samples_in_rows](static_cast<T*>(c), rows, cols, c_stride);  // any block of elements
     };
   }
-  // Members that share the rows of z each read all of w; those that share its columns each read all of x.
-  const Cut cut = outputs() >= 4 * x.rows && w_.stride >= 2 * padded<T>(1) * pass.me.size() ? Cut::columns : Cut::rows;
-  shared_product(pass.kernels, p, cut, pass.me);
-  if (activate && activation_.by_row) {
-    pass.me.wait();  // for whole rows
-    const Range rows = pass.me.share(y.rows, kRowUnit);
-    activation_.forward(y.row(rows.first), rows.count(), y.cols, y.stride);
+  shared_product(pass.kernels, p, in_columns ? Cut::rows : Cut::columns, pass.me);
+  if (activate && activation_.whole_samples) {
+    pass.me.wait();
+    const long samples = in_columns ? y.cols : y.rows;
+    const MatrixView<T> own = samples_from(y, pass.layout, pass.me.share(samples, kShareUnit));
+    activation_.forward[pass.layout](own.data, own.rows, own.cols, own.stride);
   }
 }
 
 template <typename T>
-void Dense<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
-                        const Pass<T>& pass) const {
-  const Range rows = pass.me.share(y.rows, kRowUnit);
-  if (!pass.logits) activation_.backward(dy.row(rows.first), y.row(rows.first), rows.count(), y.cols, y.stride);
-  const MatrixView<T>& dz = dy;
-  if (dx.data) input_slopes(dx, dz, pass);  // first, for it needs the weights from before the update
-  pass.me.wait();
+void Dense<T>::backward(MatrixView<T> dx, MatrixView<T> dz, MatrixView<T> dy, MatrixView<const T> y,
+                        MatrixView<const T> x, const Pass<T>& pass) const {
+  node_slopes(dz, dy, y, pass);
+  if (dx.data) {
+    pass.me.wait();
+    input_slopes(dx, dz, dy, pass);  // first, for it needs the weights from before the update
+    pass.me.wait();
+  }
   kernel_slopes(dz, x, pass);
   if (use_bias_) bias_slopes(dz, pass);
 }
 
-// dxᵀ = w·dzᵀ: only the deltas are ever transposed, never the weights.
+// dz = dy ⊙ f'(z), in dy's layout and in rows: of the member's own nodes.
 template <typename T>
-void Dense<T>::input_slopes(MatrixView<T> dx, MatrixView<const T> dz, const Pass<T>& pass) const {
-  struct Context {
-    const Kernels<T>& kernels;
-    MatrixView<T> dx;
-  };
-  const Context context = {pass.kernels, dx};
-  const long dzt_stride = padded<T>(dz.rows);
-  T* dzt = pass.scratch;  // (outputs, batch)
-  const Range rows = pass.me.share(dz.rows, kRowUnit);
-  pass.kernels.transpose(dzt + rows.first, dzt_stride, dz.row(rows.first), dz.stride, rows.count(), dz.cols);
-  pass.me.wait();
-  Product<T> p = {};
-  p.a = arena_.values() + w_.offset, p.a_row = w_.stride, p.a_col = 1;
-  p.b = dzt, p.b_stride = dzt_stride;
-  p.m = inputs(), p.n = dz.rows, p.k = outputs();
-  p.pack = pass.pack;
-  p.finish.context = &context;
-  p.finish.call = [](const void* opaque, void* dxt, long dxt_stride, long row, long col, long rows, long cols) {
-    const Context& to = *static_cast<const Context*>(opaque);
-    to.kernels.transpose(to.dx.row(col) + row, to.dx.stride, static_cast<const T*>(dxt), dxt_stride, rows, cols);
-  };
-  shared_product(pass.kernels, p, Cut::rows, pass.me);
+void Dense<T>::node_slopes(MatrixView<T> dz, MatrixView<T> dy, MatrixView<const T> y, const Pass<T>& pass) const {
+  const bool by_sample = !pass.logits && activation_.whole_samples;
+  if (by_sample) {
+    pass.me.wait();
+    const Range samples = pass.me.share(dz.rows, kShareUnit);
+    const MatrixView<T> d = samples_from(dy, pass.layout, samples);
+    activation_.backward[pass.layout](d.data, samples_from(y, pass.layout, samples).data, d.rows, d.cols, d.stride);
+    pass.me.wait();
+  }
+  const Range nodes = pass.me.share(outputs(), kShareUnit);
+  if (pass.layout == samples_in_rows) {
+    if (by_sample || pass.logits) return;
+    activation_.backward[pass.layout](dy.data + nodes.first, y.data + nodes.first, dy.rows, nodes.count(), dy.stride);
+    return;
+  }
+  constexpr long block = 8;  // of nodes, so that their slopes are still in a cache when they are transposed
+  for (long i = nodes.first, count; i < nodes.last; i += count) {
+    count = nodes.last - i < 2 * block ? nodes.last - i : block;
+    if (!by_sample && !pass.logits) activation_.backward[pass.layout](dy.row(i), y.row(i), count, dy.cols, dy.stride);
+    pass.kernels.transpose(dz.data + i, dz.stride, dy.row(i), dy.stride, nullptr, count, dy.cols);
+  }
+}
+
+// Only the deltas are ever transposed, never the weights.
+template <typename T>
+void Dense<T>::input_slopes(MatrixView<T> dx, MatrixView<const T> dz, MatrixView<const T> dzt,
+                            const Pass<T>& pass) const {
+  const T* w = arena_.values() + w_.offset;
+  if (pass.layout == samples_in_columns) {
+    Product<T> p = {};
+    p.c = dx.data, p.c_stride = dx.stride;
+    p.a = w, p.a_row = w_.stride, p.a_col = 1;
+    p.b = dzt.data, p.b_stride = dzt.stride;
+    p.m = inputs(), p.n = dzt.cols, p.k = outputs();
+    p.pack = pass.pack;
+    shared_product(pass.kernels, p, Cut::rows, pass.me);
+  } else {
+    const Range nodes = pass.me.share(inputs(), kShareUnit);
+    pass.kernels.dots(dx.data + nodes.first, dx.stride, dz.data, dz.stride, w + nodes.first * w_.stride, w_.stride,
+                      dz.rows, nodes.count(), outputs());
+  }
 }
 
 template <typename T>
 void Dense<T>::kernel_slopes(MatrixView<const T> dz, MatrixView<const T> x, const Pass<T>& pass) const {
+  const bool in_columns = pass.layout == samples_in_columns;
   struct Context {
     const Optimizer<T>& optimizer;
     const Block& w;
   };
   Product<T> p = {};
-  p.a = x.data, p.a_row = 1, p.a_col = x.stride;
+  p.a = x.data, p.a_row = in_columns ? x.stride : 1, p.a_col = in_columns ? 1 : x.stride;
   p.b = dz.data, p.b_stride = dz.stride;
   p.m = inputs(), p.n = outputs(), p.k = dz.rows;
   p.pack = pass.pack;
-  if (!pass.optimizer) {
-    p.c = arena_.gradients() + w_.offset, p.c_stride = w_.stride;
-    shared_product(pass.kernels, p, Cut::rows, pass.me);
+  if (pass.gradients) {
+    p.c = pass.gradients + w_.offset, p.c_stride = w_.stride;
+    p.accumulate = pass.accumulate;
+    shared_product(pass.kernels, p, Cut::columns, pass.me);
     return;
   }
   const Context context = {*pass.optimizer, w_};
@@ -101,16 +133,17 @@ void Dense<T>::kernel_slopes(MatrixView<const T> dz, MatrixView<const T> x, cons
     to.optimizer.apply(to.w.offset + row * to.w.stride + col, to.w.stride, static_cast<const T*>(c), c_stride, rows,
                        padded<T>(cols));
   };
-  shared_product(pass.kernels, p, Cut::rows, pass.me);
+  shared_product(pass.kernels, p, Cut::columns, pass.me);
 }
 
 template <typename T>
 void Dense<T>::bias_slopes(MatrixView<const T> dz, const Pass<T>& pass) const {
   const Block& b = parameters_[1];
-  const Range cols = pass.me.share(b.stride, kAlignment / static_cast<long>(sizeof(T)));
-  T* db = (pass.optimizer ? pass.row : arena_.gradients() + b.offset) + cols.first;
-  pass.kernels.column_sums(db, dz.data + cols.first, dz.rows, cols.count(), dz.stride);
-  if (pass.optimizer) pass.optimizer->apply(b.offset + cols.first, b.stride, db, b.stride, 1, cols.count());
+  const Range cols = pass.me.share(b.stride, kShareUnit);
+  T* db = (pass.gradients ? pass.gradients + b.offset : pass.row) + cols.first;
+  pass.kernels.column_sums(db, dz.data + cols.first, dz.rows, cols.count(), dz.stride,
+                           pass.gradients && pass.accumulate);
+  if (!pass.gradients) pass.optimizer->apply(b.offset + cols.first, b.stride, db, b.stride, 1, cols.count());
 }
 
 template class Dense<float>;

@@ -16,14 +16,14 @@ class Dense : public Layer<T> {
   long outputs() const override { return w_.cols; }
   const std::vector<Block>& parameters() const override { return parameters_; }
   const char* activation() const override { return activation_.name; }
-  long scratch_size(long batch) const override { return w_.cols * padded<T>(batch); }
 
   void forward(MatrixView<T> y, MatrixView<const T> x, const Pass<T>& pass) const override;
-  void backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
+  void backward(MatrixView<T> dx, MatrixView<T> dz, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
                 const Pass<T>& pass) const override;
 
  private:
-  void input_slopes(MatrixView<T> dx, MatrixView<const T> dz, const Pass<T>& pass) const;
+  void node_slopes(MatrixView<T> dz, MatrixView<T> dy, MatrixView<const T> y, const Pass<T>& pass) const;
+  void input_slopes(MatrixView<T> dx, MatrixView<const T> dz, MatrixView<const T> dzt, const Pass<T>& pass) const;
   void kernel_slopes(MatrixView<const T> dz, MatrixView<const T> x, const Pass<T>& pass) const;
   void bias_slopes(MatrixView<const T> dz, const Pass<T>& pass) const;
 

@@ -11,8 +11,15 @@
 
 namespace fastbp {
 
-// Members share rows in units of a cache line of the transposed matrix, so that no two write to the same line.
-constexpr long kRowUnit = 16;
+// Members share samples, and nodes, in units of a cache line, so that no two write to the same one.
+constexpr long kShareUnit = 16;
+
+// The values of some samples of a batch, which lie as the layout says.
+template <typename T>
+MatrixView<T> samples_from(MatrixView<T> nodes, Layout layout, Range samples) {
+  return layout == samples_in_rows ? nodes.rows_from(samples.first, samples.count())
+                                   : nodes.cols_from(samples.first, samples.count());
+}
 
 // How one batch goes through a layer. Every member of the team is given the same, but for `me` and `pack`, and does its
 // share; what a layer reads is complete when it is called.
@@ -20,13 +27,16 @@ template <typename T>
 struct Pass {
   const Kernels<T>& kernels;
   const Member& me;
+  Layout layout;
   T* pack = nullptr;                  // kPackBytes, this member's own
-  T* scratch = nullptr;               // Layer::scratch_size(batch) elements, the team's
-  T* row = nullptr;                   // one padded row of the widest layer, the team's
-  Optimizer<T>* optimizer = nullptr;  // backward: applies the gradients at once; null: they are stored in the arena
   bool logits = false;                // the loss contains this layer's activation: leave it out
+  T* row = nullptr;                   // backward: one padded row of the widest layer, its own
+  T* gradients = nullptr;             // backward: where they are stored, laid out as the arena; null: they are applied
+  bool accumulate = false;            // backward: gradients are added to what is stored
+  Optimizer<T>* optimizer = nullptr;  // backward: applies them, if they are not stored
 };
 
+// Values of nodes are (samples, nodes) or (nodes, samples), as Pass::layout says; slopes come in both.
 template <typename T>
 class Layer {
  public:
@@ -36,15 +46,16 @@ class Layer {
   virtual long outputs() const = 0;
   virtual const std::vector<Block>& parameters() const = 0;
   virtual const char* activation() const = 0;
-  virtual long scratch_size(long batch) const = 0;
 
   // y = f(x). Another member's share may still be missing at the end.
   virtual void forward(MatrixView<T> y, MatrixView<const T> x, const Pass<T>& pass) const = 0;
 
   // From dy = ∂loss/∂y, which it may overwrite, to dx = ∂loss/∂x (dx.data null: nobody asks) and the gradients of its
-  // parameters. At the end dx is complete; another member's share of the gradients may be missing.
-  virtual void backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
-                        const Pass<T>& pass) const = 0;
+  // parameters. dz (samples, outputs) is where ∂loss/∂z goes with samples in rows: dy itself, if they lie so. At the
+  // end a member has all of dx that it will ask for in the layer below: with samples in columns its own nodes, else
+  // everything. Others' shares of the gradients may be missing.
+  virtual void backward(MatrixView<T> dx, MatrixView<T> dz, MatrixView<T> dy, MatrixView<const T> y,
+                        MatrixView<const T> x, const Pass<T>& pass) const = 0;
 };
 
 }  // namespace fastbp

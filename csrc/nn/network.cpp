@@ -28,50 +28,56 @@ Network<T>::Network(const KernelTable& table, long inputs, const std::vector<Den
 }
 
 template <typename T>
-Cost Network<T>::cost(long rows, bool training, long steps) const {
+Cost Network<T>::cost(long samples, const Plan& plan, bool training, long steps) const {
   double products = 0, nodes = 0;
   for (const auto& layer : layers_) {
-    products += 2.0 * layer->inputs() * layer->outputs() * rows;
-    nodes += static_cast<double>(layer->outputs() * rows);
+    products += 2.0 * layer->inputs() * layer->outputs() * samples;
+    nodes += static_cast<double>(layer->outputs() * samples);
   }
   const int layers = static_cast<int>(layers_.size());
   // Half of what the vectors' width allows at some 4 GHz: what training reaches in the middle of its range.
   const double rate = 8e9 * table_.vector_bytes / sizeof(T);
-  if (!training) return {products, rate, nodes * sizeof(T), 3 + layers, steps};
-  const double first = 2.0 * inputs() * layers_.front()->outputs() * rows;  // nobody asks for its dx
-  return {3 * products - first, rate, (arena_.size() + 2 * nodes) * sizeof(T), 3 + 4 * layers, steps};
+  const double first = 2.0 * inputs() * layers_.front()->outputs() * samples;  // nobody asks for its dx
+  const double work = training ? 3 * products - first : products;
+  const double parameters = static_cast<double>(arena_.size()) * sizeof(T);
+  if (plan.groups > 1) return {work, rate, training ? 2 * parameters : 0.0, 2, steps, plan.groups};
+  const double traffic = training ? 0.5 * parameters + 2 * nodes * sizeof(T) : nodes * sizeof(T);
+  return {work, rate, traffic, training ? 3 + 4 * layers : 3 + layers, steps, kMostMembers};
 }
 
 template <typename T>
 MatrixView<T> Network<T>::forward(const Workspace<T>& ws, MatrixView<const T> x, bool logits, const Member& me) const {
   const int last = static_cast<int>(layers_.size()) - 1;
+  const long samples = ws.layout() == samples_in_rows ? x.rows : x.cols;
   MatrixView<const T> in = x;
   for (int i = 0; i <= last; ++i) {
-    const MatrixView<T> out = ws.output(i, x.rows);
-    layers_[i]->forward(out, in, {kernels_, me, ws.pack(me), nullptr, nullptr, nullptr, logits && i == last});
+    const MatrixView<T> out = ws.output(i, samples);
+    layers_[i]->forward(out, in, {kernels_, me, ws.layout(), ws.pack(me), logits && i == last});
     me.wait();
     in = out;
   }
-  return ws.output(last, x.rows);
+  return ws.output(last, samples);
 }
 
 template <typename T>
-void Network<T>::backward(const Workspace<T>& ws, MatrixView<const T> x, bool logits, Optimizer<T>* optimizer,
-                          const Member& me) const {
+void Network<T>::backward(const Workspace<T>& ws, MatrixView<T> dx, MatrixView<const T> x, bool logits,
+                          const Gradients& gradients, const Member& me) const {
   const int last = static_cast<int>(layers_.size()) - 1;
+  const long samples = ws.layout() == samples_in_rows ? x.rows : x.cols;
   for (int i = last; i >= 0; --i) {
-    const MatrixView<const T> in = i > 0 ? ws.output(i - 1, x.rows) : x;
-    const MatrixView<T> dx = i > 0 ? ws.delta(i - 1, x.rows) : MatrixView<T>{};
-    layers_[i]->backward(dx, ws.delta(i, x.rows), ws.output(i, x.rows), in,
-                         {kernels_, me, ws.pack(me), ws.scratch(), ws.row(), optimizer, logits && i == last});
+    const MatrixView<const T> in = i > 0 ? ws.output(i - 1, samples) : x;
+    layers_[i]->backward(i > 0 ? ws.delta(i - 1, samples) : dx, ws.slopes(i, samples), ws.delta(i, samples),
+                         ws.output(i, samples), in,
+                         {kernels_, me, ws.layout(), ws.pack(me), logits && i == last, ws.row(me), gradients.store,
+                          gradients.accumulate, gradients.apply});
   }
 }
 
 template <typename T>
 void Network<T>::predict(MatrixView<T> out, MatrixView<const T> x, const Workspace<T>& ws, Poll& poll) const {
   const Member me = Member::alone();
-  for (long first = 0; first < x.rows; first += ws.batch()) {
-    const long rows = std::min(ws.batch(), x.rows - first);
+  for (long first = 0; first < x.rows; first += ws.samples()) {
+    const long rows = std::min(ws.samples(), x.rows - first);
     const MatrixView<T> y = forward(ws, x.rows_from(first, rows), false, me);
     for (long r = 0; r < rows; ++r) copy_row(out.row(first + r), static_cast<const T*>(y.row(r)), y.cols);
     poll();
@@ -80,16 +86,16 @@ void Network<T>::predict(MatrixView<T> out, MatrixView<const T> x, const Workspa
 
 template <typename T>
 void Network<T>::predict(MatrixView<T> out, MatrixView<const T> x, long batch, int threads, Poll& poll) const {
-  const int size = best_team_size(cost(x.rows, false, 1), threads);
-  const long most = (x.rows + size - 1) / size + kRowUnit;  // rows of a share
+  const int size = best_team_size(cost(x.rows, plan_of(x.rows, 0), false, 1), threads);
+  const long most = (x.rows + size - 1) / size + kShareUnit;  // rows of a share
   std::vector<Workspace<T>> workspaces;
   for (int i = 0; i < size; ++i) {
-    workspaces.emplace_back(layers_, std::min(batch, most), Workspace<T>::Use::inference);
+    workspaces.emplace_back(layers_, std::min(batch, most), samples_in_rows, Workspace<T>::Use::inference);
   }
   std::exception_ptr error;
   std::atomic<bool> stopped{false};
   run_team(size, [&](const Member& me) {
-    const Range rows = me.share(x.rows, kRowUnit);
+    const Range rows = me.share(x.rows, kShareUnit);
     // Only the caller's thread may ask Python; the others look whether it was told to stop.
     Poll own([&] {
       if (stopped) throw Stopped();

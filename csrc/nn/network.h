@@ -10,6 +10,7 @@
 #include "kernels/kernel_table.h"
 #include "nn/cost.h"
 #include "nn/layer.h"
+#include "nn/plan.h"
 #include "nn/workspace.h"
 
 namespace fastbp {
@@ -33,16 +34,22 @@ class Network {
   long outputs() const { return layers_.back()->outputs(); }
   const char* output_activation() const { return layers_.back()->activation(); }
 
-  // What `steps` steps of so many rows cost.
-  Cost cost(long rows, bool training, long steps) const;
+  // What `steps` steps of so many samples cost by a plan.
+  Cost cost(long samples, const Plan& plan, bool training, long steps) const;
 
-  // x (rows, inputs) → the output, in the workspace. logits: without the last activation.
+  // x (in the workspace's layout) → the output, in the workspace. logits: without the last activation.
   MatrixView<T> forward(const Workspace<T>& ws, MatrixView<const T> x, bool logits, const Member& me) const;
 
-  // After forward, from the last layer's delta: the gradients of all parameters, stored or (optimizer given) applied.
-  // Other members' shares of the first layer's may still be missing at the end.
-  void backward(const Workspace<T>& ws, MatrixView<const T> x, bool logits, Optimizer<T>* optimizer,
-                const Member& me) const;
+  // After forward, from the last layer's delta to dx (dx.data null: nobody asks) and the gradients of all parameters:
+  // stored at `gradients` (or added to what is there), or, if that is null, applied by the optimiser. Other members'
+  // shares of dx and of the first layer's gradients may still be missing at the end.
+  struct Gradients {
+    T* store = nullptr;
+    bool accumulate = false;
+    Optimizer<T>* apply = nullptr;
+  };
+  void backward(const Workspace<T>& ws, MatrixView<T> dx, MatrixView<const T> x, bool logits,
+                const Gradients& gradients, const Member& me) const;
 
   // out (rows, outputs) = the network's output for x, on this thread, in batches of the workspace's size.
   void predict(MatrixView<T> out, MatrixView<const T> x, const Workspace<T>& ws, Poll& poll) const;

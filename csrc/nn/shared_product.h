@@ -1,9 +1,9 @@
 // A product, shared by a team.
 #pragma once
 
-#include "core/arena.h"
 #include "core/team.h"
 #include "kernels/kernel_table.h"
+#include "nn/layer.h"
 
 namespace fastbp {
 
@@ -13,20 +13,19 @@ enum class Cut { rows, columns };
 // every element is one sum over k, in order.
 template <typename T>
 void shared_product(const Kernels<T>& kernels, Product<T> p, Cut cut, const Member& me) {
+  const Range own = me.share(cut == Cut::columns ? p.n : p.m, kShareUnit);
   if (cut == Cut::columns) {
-    const Range cols = me.share(p.n, kAlignment / static_cast<long>(sizeof(T)));
-    if (p.c) p.c += cols.first;
-    if (p.bias) p.bias += cols.first;
-    p.b += cols.first;
-    p.finish.col += cols.first;
-    p.n = cols.count();
+    if (p.c) p.c += own.first;
+    if (p.bias && !p.bias_by_row) p.bias += own.first;
+    p.b += own.first;
+    p.finish.col += own.first;
+    p.n = own.count();
   } else {
-    constexpr long kRows = 8;  // a multiple of every tile's height
-    const Range rows = me.share(p.m, kRows);
-    if (p.c) p.c += rows.first * p.c_stride;
-    p.a += rows.first * p.a_row;
-    p.finish.row += rows.first;
-    p.m = rows.count();
+    if (p.c) p.c += own.first * p.c_stride;
+    if (p.bias && p.bias_by_row) p.bias += own.first;
+    p.a += own.first * p.a_row;
+    p.finish.row += own.first;
+    p.m = own.count();
   }
   if (p.m > 0 && p.n > 0) kernels.product(p);
 }

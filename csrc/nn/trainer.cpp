@@ -20,7 +20,7 @@ Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const Settings& setting
   if (settings.from_logits && !loss_.on_logits) throw std::invalid_argument(settings.loss + " has no form on logits");
   logits_in_network_ =
       !settings.from_logits && loss_.activation && std::strcmp(loss_.activation, network_->output_activation()) == 0;
-  loss_rows_ = settings.from_logits || logits_in_network_ ? loss_.on_logits : loss_.on_output;
+  loss_columns_ = settings.from_logits || logits_in_network_ ? loss_.on_logits : loss_.on_output;
   for (const MetricSpec& spec : settings.metrics) {
     const MetricKernel<T>& metric = find_by_name(network_->kernels().metrics, spec.name, "metric");
     if (metric.sparse != loss_.sparse) {
@@ -50,18 +50,15 @@ std::vector<Mean> Trainer<T>::gradients(const Samples<T>& samples, Poll& poll) {
 }
 
 template <typename T>
-std::vector<Mean> Trainer<T>::run(const Samples<T>& samples, const int32_t* rows, long batch_size, long first,
+std::vector<Mean> Trainer<T>::run(const Samples<T>& samples, const int32_t* order, long batch_size, long first,
                                   long last, Mode mode, Poll& poll) {
   const long n = samples.x.rows;
-  const long largest = std::min(batch_size, n);
-  const Cost cost = network_->cost(largest, mode != Mode::evaluate, last - first);
-  team_size_ = forces_team_ ? threads_ : best_team_size(cost, threads_);
-  prepare_workspace(largest, team_size_);
+  prepare(std::min(batch_size, n), mode, last - first);
   std::vector<Mean> means(1 + metrics_.size());
   std::exception_ptr error;
   run_team(team_size_, [&](const Member& me) {
     for (long b = first; b < last; ++b) {
-      batch(samples, rows, b * batch_size, std::min(batch_size, n - b * batch_size), mode, means, me);
+      step({samples, order, b * batch_size, std::min(batch_size, n - b * batch_size)}, mode, means, me);
       if (me.leads()) {
         try {
           poll();
@@ -77,89 +74,161 @@ std::vector<Mean> Trainer<T>::run(const Samples<T>& samples, const int32_t* rows
   return means;
 }
 
-// One member's share of one batch: samples rows[first], rows[first + 1], ... (rows null: first, first + 1, ...).
+// One member's share of one batch.
 template <typename T>
-void Trainer<T>::batch(const Samples<T>& samples, const int32_t* rows, long first, long count, Mode mode,
-                       std::vector<Mean>& means, const Member& me) {
-  const Workspace<T>& ws = *workspace_;
-  const bool store = mode == Mode::gradients || store_gradients_;
-  gather(samples, rows, first, count, me);
-  if (mode == Mode::train && me.leads()) optimizer_.begin_step();
-  me.wait();
-
-  // x is used where it lies, unless its rows had to be collected.
-  const MatrixView<const T> x = rows ? MatrixView<const T>(ws.x(count)) : samples.x.rows_from(first, count);
-  const MatrixView<T> output = network_->forward(ws, x, logits_in_network_, me);
-  const MatrixView<T> d = ws.delta(static_cast<int>(network_->layers().size()) - 1, count);
-  const Range own = me.share(count, kRowUnit);
-  loss_rows_(ws.values() + own.first, d.row(own.first), logits_in_network_ ? output.row(own.first) : nullptr,
-             output.row(own.first), targets(ws, own.first), ws.scale() + own.first, own.count(), output.cols,
-             output.stride);
-  me.wait();
-  if (me.leads()) measure(samples, output, rows, first, means);
-  if (mode == Mode::evaluate) return;
-
-  network_->backward(ws, x, logits_in_network_, store ? nullptr : &optimizer_, me);
-  if (mode == Mode::train && store) {
-    me.wait();
-    const Range part = me.share(network_->arena().size(), kAlignment / static_cast<long>(sizeof(T)));
-    optimizer_.apply_stored(part.first, part.count());
-  }
-}
-
-// Collects the member's rows of a batch: x (unless it lies in order), targets, and what their slopes are scaled by.
-template <typename T>
-void Trainer<T>::gather(const Samples<T>& samples, const int32_t* rows, long first, long count, const Member& me) {
-  const Workspace<T>& ws = *workspace_;
-  const MatrixView<T> x = ws.x(count), y = ws.targets(count);
-  const Range own = me.share(count, kRowUnit);
-  for (long r = own.first; r < own.last; ++r) {
-    const long from = rows ? rows[first + r] : first + r;
-    if (rows) copy_row(x.row(r), samples.x.row(from), x.cols);
-    if (loss_.sparse) {
-      ws.labels()[r] = samples.labels[from];
-    } else {
-      copy_row(y.row(r), samples.y.row(from), y.cols);
-    }
-    ws.scale()[r] = (samples.sample_weight ? samples.sample_weight[from] : T(1)) / static_cast<T>(count);
-  }
-}
-
-// Adds the batch's losses (in the workspace) and metrics to the means, in the order of the rows.
-template <typename T>
-void Trainer<T>::measure(const Samples<T>& samples, MatrixView<const T> output, const int32_t* rows, long first,
-                         std::vector<Mean>& means) {
-  const Workspace<T>& ws = *workspace_;
-  const auto weight = [&](long r) {
-    return samples.sample_weight ? static_cast<double>(samples.sample_weight[rows ? rows[first + r] : first + r]) : 1.0;
+void Trainer<T>::step(const Batch& batch, Mode mode, std::vector<Mean>& means, const Member& me) {
+  const long chunks = plan_.chunks(batch.count), width = static_cast<long>(means.size());
+  const int groups = plan_.groups_for(batch.count);
+  const bool together = plan_.groups == 1;
+  const bool fused = mode == Mode::train && together && chunks == 1 && !store_gradients_;
+  const auto through = [&](long number, bool is_first, int group, const Member& by) {
+    const Range part = {number * plan_.chunk, std::min((number + 1) * plan_.chunk, batch.count)};
+    const bool stored = mode != Mode::evaluate && !fused;
+    const typename Network<T>::Gradients gradients = {stored ? gradients_of(group) : nullptr, !is_first, &optimizer_};
+    chunk(batch, part, workspaces_[together ? 0 : me.rank()], mode, gradients, &chunk_means_[number * width], by);
   };
-  for (long r = 0; r < output.rows; ++r) means[0].sum += weight(r) * static_cast<double>(ws.values()[r]);
-  means[0].weight += static_cast<double>(output.rows);  // not Σ weights: Keras divides by the batch size
-  for (size_t i = 0; i < metrics_.size(); ++i) {
-    metrics_[i]->rows(ws.values(), output.data, targets(ws, 0), output.rows, output.cols, output.stride);
-    for (long r = 0; r < output.rows; ++r) {
-      const double w = weighted_[i] ? weight(r) : 1.0;
-      means[1 + i].sum += w * static_cast<double>(ws.values()[r]);
-      means[1 + i].weight += w;
+  if (mode == Mode::train && me.leads()) optimizer_.begin_step();
+  if (together) {
+    for (long i = 0; i < chunks; ++i) {
+      if (i > 0) me.wait();
+      through(i, i == 0, 0, me);
+    }
+  } else {
+    const Range own = me.share(groups, 1);
+    for (long g = own.first; g < own.last; ++g) {
+      const Range part = {chunks * g / groups, chunks * (g + 1) / groups};
+      for (long i = part.first; i < part.last; ++i) through(i, i == part.first, static_cast<int>(g), Member::alone());
     }
   }
-}
-
-template <typename T>
-Targets<T> Trainer<T>::targets(const Workspace<T>& ws, long first) const {
-  if (loss_.sparse) return {nullptr, ws.labels() + first};
-  return {ws.targets(ws.batch()).row(first), nullptr};
-}
-
-template <typename T>
-void Trainer<T>::prepare_workspace(long batch, int members) {
-  if (workspace_ && workspace_->batch() >= batch && workspace_->members() >= members) return;
-  if (workspace_) {
-    batch = std::max(batch, workspace_->batch());
-    members = std::max(members, workspace_->members());
+  me.wait();
+  if (me.leads()) {
+    for (long i = 0; i < chunks * width; ++i) {
+      means[i % width].sum += chunk_means_[i].sum;
+      means[i % width].weight += chunk_means_[i].weight;
+    }
   }
-  workspace_.reset();  // first, so that memory need not hold both
-  workspace_.emplace(network_->layers(), batch, Workspace<T>::Use::training, members);
+  if (mode == Mode::evaluate || fused) return;
+  const Range own = me.share(network_->arena().size(), kShareUnit);
+  for (int g = 1; g < groups; ++g) {
+    network_->kernels().add(gradients_of(0) + own.first, gradients_of(g) + own.first, own.count());
+  }
+  if (mode == Mode::train) optimizer_.apply_stored(own.first, own.count());
+}
+
+// A part of a batch through the network, forward and (but for evaluation) back.
+template <typename T>
+void Trainer<T>::chunk(const Batch& batch, Range part, const Workspace<T>& ws, Mode mode,
+                       const typename Network<T>::Gradients& gradients, Mean* means, const Member& me) {
+  const Kernels<T>& kernels = network_->kernels();
+  const int last = static_cast<int>(network_->layers().size()) - 1;
+  const long n = part.count();
+  const bool in_rows = ws.layout() == samples_in_rows;
+  const MatrixView<const T> x = gather(batch, part, ws, me);
+  me.wait();
+  const MatrixView<T> output = network_->forward(ws, x, logits_in_network_, me);
+  const Range own = me.share(n, kShareUnit);
+  const MatrixView<T> y = ws.loss_output(n), d = ws.loss_delta(n);
+  if (in_rows) {
+    kernels.transpose(y.data + own.first, y.stride, output.row(own.first), output.stride, nullptr, own.count(), y.rows);
+  }
+  loss_columns_(ws.values() + own.first, d.data + own.first, logits_in_network_ ? y.data + own.first : nullptr,
+                y.data + own.first, targets(ws, own.first, n), ws.scale() + own.first, y.rows, own.count(), y.stride);
+  if (in_rows) {
+    const MatrixView<T> delta = ws.delta(last, n);
+    for (long s = own.first; s < own.last; ++s) {
+      for (long c = 0; c < d.rows; ++c) delta.row(s)[c] = d.row(c)[s];
+    }
+  }
+  me.wait();
+  if (me.leads()) measure(batch, part, ws, means);
+  if (mode != Mode::evaluate) network_->backward(ws, {}, x, logits_in_network_, gradients, me);
+}
+
+// Collects the member's samples of a chunk: x, targets, and what the slopes are scaled by. Returns x, whole: where it
+// lies, if nothing must be moved.
+template <typename T>
+MatrixView<const T> Trainer<T>::gather(const Batch& batch, Range part, const Workspace<T>& ws, const Member& me) {
+  const Kernels<T>& kernels = network_->kernels();
+  const Samples<T>& samples = batch.samples;
+  const long n = part.count(), start = batch.first + part.first;
+  const Range own = me.share(n, kShareUnit);
+  const MatrixView<T> x = ws.x(n), y = ws.targets(n);
+  // Of a matrix of samples, this member's, from where their numbers or they themselves begin.
+  const int32_t* index = batch.order ? batch.order + start + own.first : nullptr;
+  const long from = batch.order ? 0 : start + own.first;
+  if (ws.layout() == samples_in_columns) {
+    kernels.transpose(x.data + own.first, x.stride, samples.x.row(from), samples.x.stride, index, own.count(), x.rows);
+  } else if (index) {
+    for (long s = own.first; s < own.last; ++s) copy_row(x.row(s), samples.x.row(index[s - own.first]), x.cols);
+  }
+  if (!loss_.sparse) {
+    kernels.transpose(y.data + own.first, y.stride, samples.y.row(from), samples.y.stride, index, own.count(), y.rows);
+  }
+  for (long s = own.first; s < own.last; ++s) {
+    const long of = index ? index[s - own.first] : start + s;
+    if (loss_.sparse) ws.labels()[s] = samples.labels[of];
+    ws.scale()[s] = (samples.sample_weight ? samples.sample_weight[of] : T(1)) / static_cast<T>(batch.count);
+  }
+  const bool in_place = ws.layout() == samples_in_rows && !batch.order;
+  return in_place ? samples.x.rows_from(start, n) : MatrixView<const T>(x);
+}
+
+// The losses (in the workspace) and metrics of a chunk, in the order of the samples.
+template <typename T>
+void Trainer<T>::measure(const Batch& batch, Range part, const Workspace<T>& ws, Mean* means) {
+  const long n = part.count();
+  const T* weights = batch.samples.sample_weight;
+  const MatrixView<T> y = ws.loss_output(n);
+  const auto weighted_sum = [&](bool weighted) {
+    Mean mean;
+    for (long s = 0; s < n; ++s) {
+      const long at = batch.first + part.first + s;
+      const double w = weighted && weights ? static_cast<double>(weights[batch.order ? batch.order[at] : at]) : 1.0;
+      mean.sum += w * static_cast<double>(ws.values()[s]);
+      mean.weight += w;
+    }
+    return mean;
+  };
+  means[0] = {weighted_sum(true).sum, static_cast<double>(n)};  // not Σ weights: Keras divides by the batch size
+  for (size_t i = 0; i < metrics_.size(); ++i) {
+    metrics_[i]->columns(ws.values(), y.data, targets(ws, 0, n), y.rows, n, y.stride);
+    means[1 + i] = weighted_sum(weighted_[i]);
+  }
+}
+
+template <typename T>
+Targets<T> Trainer<T>::targets(const Workspace<T>& ws, long first, long n) const {
+  if (loss_.sparse) return {nullptr, ws.labels() + first};
+  return {ws.targets(n).data + first, nullptr};
+}
+
+template <typename T>
+T* Trainer<T>::gradients_of(int group) const {
+  return group == 0 ? network_->arena().gradients() : group_gradients_[group - 1].data();
+}
+
+// Decides how batches go through the network, and makes room for it.
+template <typename T>
+void Trainer<T>::prepare(long batch, Mode mode, long steps) {
+  const ParameterArena<T>& arena = network_->arena();
+  const bool backward = mode != Mode::evaluate;
+  plan_ = plan_of(batch, backward ? arena.size() * static_cast<long>(sizeof(T)) : 0);
+  team_size_ = forces_team_ ? threads_ : best_team_size(network_->cost(batch, plan_, backward, steps), threads_);
+  const size_t spaces = plan_.groups == 1 ? 1 : team_size_;
+  const int members = plan_.groups == 1 ? team_size_ : 1;
+  const auto fits = [&](const Workspace<T>& ws) {
+    return ws.layout() == plan_.layout && ws.samples() >= plan_.chunk && ws.members() >= members;
+  };
+  if (workspaces_.size() < spaces || !std::all_of(workspaces_.begin(), workspaces_.end(), fits)) {
+    workspaces_.clear();  // first, so that memory need not hold both
+    for (size_t i = 0; i < spaces; ++i) {
+      workspaces_.emplace_back(network_->layers(), plan_.chunk, plan_.layout, Workspace<T>::Use::training, members);
+    }
+  }
+  while (backward && static_cast<int>(group_gradients_.size()) < plan_.groups - 1) {
+    group_gradients_.emplace_back(arena.size());
+  }
+  chunk_means_.resize(plan_.chunks(batch) * (1 + metrics_.size()));
 }
 
 template <typename T>

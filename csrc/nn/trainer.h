@@ -78,21 +78,30 @@ class Trainer {
  private:
   enum class Mode { evaluate, gradients, train };
 
-  std::vector<Mean> run(const Samples<T>& samples, const int32_t* rows, long batch_size, long first, long last,
+  // One batch: samples order[first], order[first + 1], ... (order null: first, first + 1, ...).
+  struct Batch {
+    const Samples<T>& samples;
+    const int32_t* order;
+    long first;
+    long count;
+  };
+
+  std::vector<Mean> run(const Samples<T>& samples, const int32_t* order, long batch_size, long first, long last,
                         Mode mode, Poll& poll);
-  void batch(const Samples<T>& samples, const int32_t* rows, long first, long count, Mode mode,
-             std::vector<Mean>& means, const Member& me);
-  void gather(const Samples<T>& samples, const int32_t* rows, long first, long count, const Member& me);
-  void measure(const Samples<T>& samples, MatrixView<const T> output, const int32_t* rows, long first,
-               std::vector<Mean>& means);
-  Targets<T> targets(const Workspace<T>& ws, long first) const;
-  void prepare_workspace(long batch, int members);
+  void step(const Batch& batch, Mode mode, std::vector<Mean>& means, const Member& me);
+  void chunk(const Batch& batch, Range part, const Workspace<T>& ws, Mode mode,
+             const typename Network<T>::Gradients& gradients, Mean* means, const Member& me);
+  MatrixView<const T> gather(const Batch& batch, Range part, const Workspace<T>& ws, const Member& me);
+  void measure(const Batch& batch, Range part, const Workspace<T>& ws, Mean* means);
+  Targets<T> targets(const Workspace<T>& ws, long first, long n) const;
+  T* gradients_of(int group) const;
+  void prepare(long batch, Mode mode, long steps);
   const int32_t* order(long n, uint32_t epoch);
 
   std::shared_ptr<Network<T>> network_;
   const LossKernel<T>& loss_;
   bool logits_in_network_;  // the network ends in the activation that the loss contains: the two are computed as one
-  LossRows<T> loss_rows_;
+  LossColumns<T> loss_columns_;
   std::vector<const MetricKernel<T>*> metrics_;
   std::vector<bool> weighted_;
   Optimizer<T> optimizer_;
@@ -101,7 +110,10 @@ class Trainer {
   int threads_ = 1;
   bool forces_team_ = false;
   int team_size_ = 1;
-  std::optional<Workspace<T>> workspace_;
+  Plan plan_ = {};
+  std::vector<Workspace<T>> workspaces_;           // one for the team, or one for each member
+  std::vector<AlignedBuffer<T>> group_gradients_;  // of all groups but the first, whose are the arena's
+  std::vector<Mean> chunk_means_;                  // (chunks, 1 + metrics)
   std::vector<int32_t> order_;
   std::optional<uint32_t> order_epoch_;
 };

@@ -16,45 +16,62 @@ class Workspace {
  public:
   enum class Use { inference, training };
 
-  Workspace(const std::vector<std::unique_ptr<Layer<T>>>& layers, long batch, Use use, int members = 1);
+  // For up to `samples` of them at a time.
+  Workspace(const std::vector<std::unique_ptr<Layer<T>>>& layers, long samples, Layout layout, Use use,
+            int members = 1);
 
-  long batch() const { return batch_; }
-  T* scratch() const { return scratch_; }
-  T* row() const { return row_; }
+  long samples() const { return samples_; }
+  Layout layout() const { return layout_; }
   T* pack(const Member& me) const { return packs_[me.rank()].data(); }
+  T* row(const Member& me) const { return rows_[me.rank()].data(); }
   int members() const { return static_cast<int>(packs_.size()); }
 
   // The output of a layer. Inference needs only two of them at a time, so they take turns.
-  MatrixView<T> output(int layer, long rows) const {
-    return first_rows(outputs_[layer % outputs_.size()], widths_[layer], rows);
+  MatrixView<T> output(int layer, long n) const {
+    return nodes(outputs_[layer % outputs_.size()], widths_[layer], n, layout_);
   }
 
-  // ∂loss/∂output of a layer. Each has a place of its own, so that its pads, once 0, stay 0.
-  MatrixView<T> delta(int layer, long rows) const { return first_rows(deltas_[layer], widths_[layer], rows); }
+  // ∂loss/∂z of a layer (n, nodes). Each has a place of its own, so that its pads, once 0, stay 0.
+  MatrixView<T> slopes(int layer, long n) const { return nodes(slopes_[layer], widths_[layer], n, samples_in_rows); }
 
-  MatrixView<T> x(long rows) const { return first_rows(x_, inputs_, rows); }  // a gathered batch
-  MatrixView<T> targets(long rows) const { return first_rows(targets_, widths_.back(), rows); }
-  int32_t* labels() const { return label_memory_.data(); }  // (batch)
-  T* scale() const { return scale_; }                       // (batch): sample weight / batch size
-  T* values() const { return values_; }                     // (batch): losses or metrics of the rows
+  // ∂loss/∂output of a layer: with samples in rows the same place, else one of two that take turns.
+  MatrixView<T> delta(int layer, long n) const {
+    return layout_ == samples_in_rows ? slopes(layer, n) : nodes(deltas_[layer % 2], widths_[layer], n, layout_);
+  }
+
+  MatrixView<T> x(long n) const { return nodes(x_, inputs_, n, layout_); }  // a gathered batch
+
+  // What the loss reads and writes has samples in columns always: (outputs, n).
+  MatrixView<T> targets(long n) const { return nodes(targets_, widths_.back(), n, samples_in_columns); }
+  MatrixView<T> loss_output(long n) const { return nodes(loss_output_, widths_.back(), n, samples_in_columns); }
+  MatrixView<T> loss_delta(long n) const { return nodes(loss_delta_, widths_.back(), n, samples_in_columns); }
+  int32_t* labels() const { return labels_.data(); }
+  T* scale() const { return scale_; }    // sample weight / batch size
+  T* values() const { return values_; }  // losses or metrics
 
  private:
-  static MatrixView<T> first_rows(T* data, long cols, long rows) { return {data, rows, cols, padded<T>(cols)}; }
+  static MatrixView<T> nodes(T* data, long width, long n, Layout layout) {
+    if (layout == samples_in_rows) return {data, n, width, padded<T>(width)};
+    return {data, width, n, padded<T>(n)};
+  }
 
-  long batch_;
+  long samples_;
+  Layout layout_;
   long inputs_;
   std::vector<long> widths_;  // of the layers' outputs
   AlignedBuffer<T> memory_;
   std::vector<AlignedBuffer<T>> packs_;
-  AlignedBuffer<int32_t> label_memory_;
+  std::vector<AlignedBuffer<T>> rows_;
+  AlignedBuffer<int32_t> labels_;
   std::vector<T*> outputs_;
-  std::vector<T*> deltas_;
+  std::vector<T*> slopes_;
+  T* deltas_[2] = {};
   T* x_ = nullptr;
   T* targets_ = nullptr;
+  T* loss_output_ = nullptr;
+  T* loss_delta_ = nullptr;
   T* scale_ = nullptr;
   T* values_ = nullptr;
-  T* scratch_ = nullptr;
-  T* row_ = nullptr;
 };
 
 extern template class Workspace<float>;
