@@ -135,7 +135,7 @@ struct Packing {
     if (!p.pack || depth * kTileRows * item > kPackBytes - kPackedBytes) return {false, false, whole};
     const bool b = p.m >= kPackFromRows && p.k * padded<T>(p.n) * item >= kPackFromBytes &&
                    depth * kBlockStep<T> * item <= kPackedBytes;
-    const bool a = p.a_row == 1 && p.n > kTileCols * kLanes<T> && (b || p.a_col * item >= kPackFromStride);
+    const bool a = p.a_row == 1 && p.n > kLanes<T> && (b || p.a_col * item >= kPackFromStride);
     return {a, b, a || b ? depth : whole};
   }
 };
