@@ -1,6 +1,6 @@
-"""Life with other processes and packages: forks, joblib's workers, PyTorch and scikit-learn alongside.
+"""Life with other processes and packages: forks, joblib's workers, PyTorch and scikit-learn alongside, threadpoolctl.
 
-Each test is a script in an interpreter of its own, so that nothing forks the one that runs the tests.
+Each test is a script in an interpreter of its own, so that nothing forks the one that runs the tests, nor limits it.
 """
 
 import os
@@ -125,3 +125,81 @@ if __name__ == "__main__":
 @needs("joblib")
 def test_workers_of_joblib_give_the_same_bits_and_take_the_threads_they_are_given(start):
     start(TRAINED + JOBLIB)()
+
+
+THREADPOOLCTL = """
+import os, sys
+from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
+
+def found():
+    return [info for info in threadpool_info() if info["user_api"] == "fastbp"]
+
+fastbp.set_num_threads(3)
+assert found() == [{
+    "user_api": "fastbp",
+    "internal_api": "fastbp",
+    "num_threads": 3,
+    "prefix": "_core.",
+    "filepath": os.path.realpath(fastbp._core.__file__),
+    "version": fastbp.__version__,
+}]
+for limit in (threadpool_limits, ThreadpoolController().limit):
+    with limit(limits=1):
+        assert fastbp.get_num_threads() == 1
+        with limit(limits=2, user_api="fastbp"):
+            assert fastbp.get_num_threads() == found()[0]["num_threads"] == 2
+        assert fastbp.get_num_threads() == 1
+    with limit(limits=1, user_api="blas"):
+        assert fastbp.get_num_threads() == 3
+    with limit(limits=0):
+        assert fastbp.get_num_threads() == 1
+fastbp.set_num_threads(4)  # counts again after the last block
+assert fastbp.get_num_threads() == 4
+assert not any(type(finder).__module__.startswith("fastbp") for finder in sys.meta_path)
+"""
+
+
+@needs("threadpoolctl")
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import fastbp, threadpoolctl",
+        "import threadpoolctl, fastbp",
+        "import threadpoolctl; threadpoolctl.threadpool_info(); import fastbp",
+        pytest.param("import fastbp, sklearn.cluster, scipy.optimize._highspy._core", marks=needs("sklearn")),
+    ],
+)
+def test_threadpoolctl_lists_and_limits(start, imports):
+    start(imports + THREADPOOLCTL)()
+
+
+@needs("threadpoolctl")
+def test_waiting_for_threadpoolctl_changes_nothing_of_it(start):
+    start("""
+import importlib.util, inspect
+import fastbp
+assert importlib.util.find_spec("threadpoolctl") is not None  # looked for, and not imported
+import threadpoolctl
+assert type(threadpoolctl.__loader__) is type(threadpoolctl.__spec__.loader) is type(inspect.__loader__)
+assert "def register" in inspect.getsource(threadpoolctl)
+assert len([info for info in threadpoolctl.threadpool_info() if info["user_api"] == "fastbp"]) == 1
+""")()
+
+
+def test_without_threadpoolctl(start):
+    start("""
+import sys
+import fastbp
+sys.path.clear()
+try:
+    import threadpoolctl
+except ModuleNotFoundError as error:
+    assert error.name == "threadpoolctl"
+else:
+    raise AssertionError("found with nowhere to look")
+""")()
+
+
+@needs("threadpoolctl")
+def test_the_command_of_threadpoolctl_lists(start):
+    assert '"internal_api": "fastbp"' in start("", "-m", "threadpoolctl", "-i", "fastbp")()

@@ -3,6 +3,9 @@
 The most is, in this order: what the innermost ``num_threads`` block of the calling thread says, what
 ``set_num_threads`` says, ``FASTBP_NUM_THREADS``, ``OMP_NUM_THREADS`` (joblib sets it in its workers), the processors
 that this process may use. A call takes fewer where more would not pay.
+
+threadpoolctl lists and limits fastbp too, whichever of the two is imported first: ``threadpool_limits(1)``, or
+``threadpool_limits(1, user_api="fastbp")`` for fastbp alone, is to the thread that calls it what ``num_threads(1)`` is.
 """
 
 import os
