@@ -40,7 +40,7 @@ PER_ISA = {
 
 PYTHON_ORDER = [  # a module imports only from rows above its own
     {"_core", "_registry", "_progress", "callbacks", "datasets", "datasets.digits", "reference", "threads"},
-    {"_data", "config", "initializers", "optimizers"},
+    {"_data", "_threadpoolctl", "config", "initializers", "optimizers"},
     {"activations", "losses"},
     {"layers", "metrics"},
     {"trainer"},

@@ -1,9 +1,9 @@
-"""Threads: the same bits with any number, how many there may be, and life with forks, signals and other threads."""
+"""Threads: the same bits with any number, how many there may be, and blocks and models of several threads."""
 
-import multiprocessing
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -160,17 +160,39 @@ def test_an_error_in_a_block_restores_the_number():
     assert fastbp.get_num_threads() == before
 
 
-def fit_and_predict(seed=0):
-    model = fastbp.Sequential([fastbp.Input((300,)), fastbp.Dense(700, "tanh"), fastbp.Dense(300)], seed=seed)
-    model.compile("adam", "mse")
-    x = np.random.default_rng(0).normal(size=(1024, 300)).astype(np.float32)
-    model.fit(x, x, batch_size=256, epochs=2, verbose=0)
-    return float(model.predict(x).sum())
+def test_blocks_of_several_threads_end_in_any_order():
+    before = fastbp.get_num_threads()
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        blocks = fastbp.num_threads(before + 1), fastbp.num_threads(before + 2)
+        first.submit(blocks[0].__enter__).result()
+        second.submit(blocks[1].__enter__).result()
+        assert first.submit(fastbp.get_num_threads).result() == before + 1
+        assert second.submit(fastbp.get_num_threads).result() == before + 2
+        assert fastbp.get_num_threads() == before
+        first.submit(blocks[0].__exit__, None, None, None).result()
+        second.submit(blocks[1].__exit__, None, None, None).result()
+        assert {pool.submit(fastbp.get_num_threads).result() for pool in (first, second)} == {before}
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_processes_made_after_a_fit_can_fit(method):
-    with fastbp.num_threads(2):
-        expected = fit_and_predict()
-    with multiprocessing.get_context(method).Pool(2) as pool:
-        assert pool.map_async(fit_and_predict, [0, 0]).get(timeout=60) == [expected, expected]
+def test_a_number_for_all_threads():
+    with ThreadPoolExecutor(1) as other:
+        fastbp.set_num_threads(3)
+        try:
+            assert other.submit(fastbp.get_num_threads).result() == fastbp.get_num_threads() == 3
+        finally:
+            fastbp.set_num_threads(None)
+
+
+def test_a_limit_taken_back_leaves_nothing_behind(monkeypatch):
+    monkeypatch.setenv("FASTBP_NUM_THREADS", "5")
+    threads.limit_this_thread(1)
+    assert fastbp.get_num_threads() == 1
+    threads.limit_this_thread(5)
+    monkeypatch.setenv("FASTBP_NUM_THREADS", "6")
+    assert fastbp.get_num_threads() == 6
+
+
+def test_models_of_several_threads_are_the_same_bits():
+    one = [trained(2, optimizer) for optimizer in OPTIMIZERS]
+    with ThreadPoolExecutor(len(OPTIMIZERS)) as pool:
+        assert list(pool.map(lambda optimizer: trained(2, optimizer), OPTIMIZERS)) == one

@@ -11,6 +11,7 @@ array([[4.]], dtype=float32)
 """
 
 from fastbp import (
+    _threadpoolctl,
     activations,
     callbacks,
     datasets,
@@ -30,6 +31,8 @@ from fastbp.layers import Dense, Input
 from fastbp.models import Sequential
 from fastbp.optimizers import SGD, Adam
 from fastbp.threads import get_num_threads, num_threads, set_num_threads
+
+_threadpoolctl.register_once_imported()
 
 __all__ = [
     "SGD",

@@ -1,18 +1,31 @@
 """How many threads a call may take; the results are the same bits with any number.
 
-The most is, in this order: what ``num_threads`` or ``set_num_threads`` says, ``FASTBP_NUM_THREADS``,
-``OMP_NUM_THREADS`` (joblib sets it in its workers), the processors that this process may use. A call takes fewer where
-more would not pay.
+The most is, in this order: what the innermost ``num_threads`` block of the calling thread says, what
+``set_num_threads`` says, ``FASTBP_NUM_THREADS``, ``OMP_NUM_THREADS`` (joblib sets it in its workers), the processors
+that this process may use. A call takes fewer where more would not pay.
+
+threadpoolctl lists and limits fastbp too, whichever of the two is imported first: ``threadpool_limits(1)``, or
+``threadpool_limits(1, user_api="fastbp")`` for fastbp alone, is to the thread that calls it what ``num_threads(1)`` is.
 """
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
 __all__ = ["get_num_threads", "num_threads", "set_num_threads"]
 
-_chosen: int | None = None
+_chosen: int | None = None  # by set_num_threads, for all threads
+
+
+class _Block(threading.local):
+    """What the innermost block says. Each thread has its own, for blocks of several threads end in any order."""
+
+    threads: int | None = None
+
+
+_block = _Block()
 
 
 def _positive(value: object) -> int:
@@ -24,7 +37,7 @@ def _positive(value: object) -> int:
 
 
 def set_num_threads(threads: int | None) -> None:
-    """Sets the most threads that a call may take; None goes back to the environment's choice.
+    """Sets the most threads that a call of any thread may take outside blocks; None leaves it to the environment.
 
     >>> set_num_threads(2)
     >>> get_num_threads()
@@ -41,6 +54,18 @@ def get_num_threads() -> int:
     >>> get_num_threads() >= 1
     True
     """
+    return _block.threads or _outside_blocks()
+
+
+def limit_this_thread(threads: int) -> None:
+    """Sets the most threads that a call of this thread may take, as a block does that never ends.
+
+    What holds outside blocks is no limit: whoever restores the number found before leaves nothing behind.
+    """
+    _block.threads = None if threads == _outside_blocks() else _positive(threads)
+
+
+def _outside_blocks() -> int:
     if _chosen is not None:
         return _chosen
     for variable in ("FASTBP_NUM_THREADS", "OMP_NUM_THREADS"):
@@ -55,18 +80,18 @@ def get_num_threads() -> int:
 
 @contextmanager
 def num_threads(threads: int) -> Iterator[None]:
-    """The most threads for the calls within a block.
+    """The most threads for the calls of this thread within a block.
 
     >>> with num_threads(1):
     ...     get_num_threads()
     1
     """
-    before = _chosen
-    set_num_threads(threads)
+    before = _block.threads
+    _block.threads = _positive(threads)
     try:
         yield
     finally:
-        set_num_threads(before)
+        _block.threads = before
 
 
 @cache
