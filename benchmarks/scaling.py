@@ -28,6 +28,7 @@ Times = npt.NDArray[np.float64]  # (rounds, cases), µs
 ROUNDS, LEAST_SECONDS = 9, 0.02  # rounds, and the shortest turn in a round
 QUICK_ROUNDS, QUICK_LEAST_SECONDS = 2, 0.001
 STEPS, FLOPS = 100, 1e9  # of an epoch: so many steps, or fewer where they are this much arithmetic; but two at least
+DISTURBED = 0.97  # below this share of a core, times are somebody else's too, and the IQR may not show it
 LEARNING_RATE = 1e-6  # nothing diverges, however wide; the arithmetic is the same
 
 EDGES = [w + d for w in range(80, 512, 16) for d in (-1, 0, 1)]  # where a vector of 16 is full, and beside
@@ -295,15 +296,19 @@ def main() -> None:
     rounds, least_seconds = (QUICK_ROUNDS, QUICK_LEAST_SECONDS) if options.quick else (ROUNDS, LEAST_SECONDS)
     print(f"{tables.about()}\nfastbp {fastbp.__version__}, instruction set {fastbp._core.chosen_isa()}\n", flush=True)
     sweeps = []
+    wall, own = time.perf_counter(), time.process_time()
     for sweep in SWEEPS:
         sweeps.append(run_sweep(sweep, sweep.quick if options.quick else sweep.values, rounds, least_seconds))
         print(report_sweep(sweeps[-1]), end="\n\n", flush=True)
+    share = (time.process_time() - own) / (time.perf_counter() - wall)
+    if share < DISTURBED:
+        print(f"other programs ran: the sweeps had a core for {share:.0%} of the time; run them again\n", flush=True)
     threaded = THREADED[:1] if options.quick else THREADED
     threads = run_threads(threaded, thread_counts(machine.cores()), rounds, least_seconds)
     print(report_threads(threads), end="\n\n", flush=True)
     crowd = run_crowd("narrow46" if options.quick else "keras_mlp", rounds, least_seconds)
     print(report_crowd(crowd))
-    found = {"sweeps": sweeps, "threads": threads, "crowd": crowd}
+    found = {"share_of_core": share, "sweeps": sweeps, "threads": threads, "crowd": crowd}
     if options.json:
         tables.write_json(options.json, fastbp=fastbp.__version__, rounds=rounds, **found)
     if options.plot:
