@@ -8,6 +8,7 @@ import os
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class Memory:
     """The bytes that training takes beside the data: docs/memory.md in Python."""
 
     values: int
-    gradients: int  # reserved, and touched when somebody asks for gradients
+    gradients: int  # of all groups; of one group they are reserved, and touched when somebody asks for gradients
     slots: int
     workspace: int
     order: int
@@ -46,11 +47,11 @@ class Memory:
     @property
     def used(self) -> int:
         """What ``fit`` touches, at most."""
-        return self.values + self.slots + self.workspace + self.order + self.packs
+        return self.reserved - (self.gradients if self.gradients == self.values else 0)
 
     @property
     def reserved(self) -> int:
-        return self.used + self.gradients
+        return self.values + self.gradients + self.slots + self.workspace + self.order + self.packs
 
 
 def padded(columns: int) -> int:
@@ -59,16 +60,18 @@ def padded(columns: int) -> int:
 
 
 def expected(workload: Workload, threads: int = 1) -> Memory:
-    """The formula, for shuffled training with biases in float32."""
-    batch = min(workload.batch, workload.samples)
-    inputs, *outputs = map(padded, workload.widths)
-    widest = max(workload.widths[1:])
-    values = sum((width + 1) * row for width, row in zip(workload.widths[:-1], outputs, strict=True))
+    """The formula, for training with biases in float32, at least 8 samples a batch."""
+    inputs, *outputs = workload.widths
+    values = sum((a + 1) * padded(b) for a, b in pairwise(workload.widths))
+    plan = fastbp._core.plan_of(min(workload.batch, workload.samples), values)
+    chunk, groups, row = plan["chunk"], plan["groups"], padded(plan["chunk"])
+    columns = inputs + sum(outputs) + 2 * max(outputs) + outputs[-1] + 3
+    workspace = columns * row + chunk * sum(map(padded, outputs)) + padded(max(outputs))
     return Memory(
         values=values,
-        gradients=values,
+        gradients=groups * values,
         slots=values * SLOTS[workload.optimizer],
-        workspace=batch * (inputs + 2 * sum(outputs) + outputs[-1] + 4) + (widest + 2) * padded(batch) + padded(widest),
+        workspace=workspace * (threads if groups > 1 else 1),
         order=4 * workload.samples,
         packs=threads * PACK,
     )

@@ -25,6 +25,7 @@ NN_ORDER = [
     "dense",
     "workspace",
     "network",
+    "propagation",
     "trainer",
 ]  # each knows only those before it
 PER_ISA = {

@@ -2,6 +2,8 @@
 
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <optional>
 #include <tuple>
 
 #include "bindings/arrays.h"
@@ -40,26 +42,84 @@ MatrixView<const T> inputs_of(const py::array& array, const Network<T>& network)
   return x;
 }
 
-// The outputs for a few rows, (n, in) or one sample (in), of an array that can be used as it is; None for anything
-// else, which is for others to convert or to explain. Holds the GIL: the work is shorter than letting it go.
+// A few samples (n, columns), or one of them (columns), in an array that can be used as it is; `rows` is null for
+// anything else, which is for others to convert or to explain.
+template <typename T>
+struct Direct {
+  MatrixView<const T> view;
+  bool single;
+
+  // one_sample: a dimension is one sample even of a single column; else, with one column, n numbers are n samples.
+  Direct(py::handle x, long columns, bool one_sample = false) : view{}, single(false) {
+    if (!py::isinstance<py::array>(x)) return;
+    const auto a = py::reinterpret_borrow<py::array>(x);
+    const bool aligned = a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+    if (!aligned || a.dtype().num() != py::dtype::of<T>().num() || a.dtype().byteorder() != '=') return;
+    single = a.ndim() == 1 && (columns > 1 || one_sample);
+    if (!single && a.ndim() != 2) return;
+    constexpr py::ssize_t item = sizeof(T);
+    const py::ssize_t rows = single ? 1 : a.shape(0), cols = single ? a.shape(0) : a.shape(1);
+    const py::ssize_t step = single ? cols * item : a.strides(0);
+    if (cols != columns || step < 0 || step % item != 0) return;
+    if (cols > 1 && a.strides(a.ndim() - 1) != item) return;
+    view = {static_cast<const T*>(a.data()), rows, cols, step / item};
+  }
+
+  explicit operator bool() const { return view.data; }
+
+  // An array for as many samples of other columns.
+  py::array_t<T> like(long columns) const {
+    return py::array_t<T>(single ? std::vector<py::ssize_t>{columns} : std::vector<py::ssize_t>{view.rows, columns});
+  }
+};
+
+template <typename T>
+MatrixView<T> rows_of(py::array_t<T>& a, long rows, long cols) {
+  return {a.mutable_data(), rows, cols, cols};
+}
+
+// The outputs for a few rows. Holds the GIL: the work is shorter than letting it go.
 template <typename T>
 py::object quick_call(PyNetwork<T>& network, py::handle x) {
-  if (!py::isinstance<py::array>(x)) return py::none();
-  const auto a = py::reinterpret_borrow<py::array>(x);
-  const bool aligned = a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_;
-  if (!aligned || a.dtype().num() != py::dtype::of<T>().num() || a.dtype().byteorder() != '=') return py::none();
-  const bool single = a.ndim() == 1 && network.inputs() > 1;  // with one input, n numbers are n samples
-  if (!single && a.ndim() != 2) return py::none();
-  constexpr py::ssize_t item = sizeof(T);
-  const py::ssize_t rows = single ? 1 : a.shape(0), cols = single ? a.shape(0) : a.shape(1);
-  const py::ssize_t step = single ? cols * item : a.strides(0);
-  if (cols != network.inputs() || rows > PyNetwork<T>::kQuickRows || step < 0 || step % item != 0) return py::none();
-  if (cols > 1 && a.strides(a.ndim() - 1) != item) return py::none();
+  const Direct<T> in(x, network.inputs());
+  if (!in || in.view.rows > PyNetwork<T>::kQuickRows) return py::none();
+  py::array_t<T> result = in.like(network.outputs());
+  network.predict_few(rows_of(result, in.view.rows, network.outputs()), in.view);
+  return result;
+}
 
-  py::array_t<T> result(single ? std::vector<py::ssize_t>{network.outputs()}
-                               : std::vector<py::ssize_t>{rows, network.outputs()});
-  const MatrixView<const T> in = {static_cast<const T*>(a.data()), rows, cols, step / item};
-  network.predict_few({result.mutable_data(), rows, network.outputs(), network.outputs()}, in);
+// threads 0: a few rows, as in a quick call.
+template <typename T>
+bool is_for(const Direct<T>& in, int threads) {
+  return in && in.view.rows > 0 && (threads > 0 || in.view.rows <= PyNetwork<T>::kQuickRows);
+}
+
+template <typename T>
+py::object forward(PyNetwork<T>& network, py::handle x, int threads) {
+  const Direct<T> in(x, network.inputs());
+  if (!is_for(in, threads)) return py::none();
+  py::array_t<T> result = in.like(network.outputs());
+  const MatrixView<T> out = rows_of(result, in.view.rows, network.outputs());
+  const Busy busy(network.busy);
+  std::optional<py::gil_scoped_release> release;  // both arrays are held by this call
+  if (threads > 0) release.emplace();
+  network.propagation.forward(network, out, in.view, std::max(threads, 1));
+  release.reset();
+  return result;
+}
+
+template <typename T>
+py::object backward(PyNetwork<T>& network, py::handle d, int threads) {
+  const Busy busy(network.busy);
+  const long n = network.propagation.samples();
+  const Direct<T> slopes(d, network.outputs(), n == 1);
+  if (!is_for(slopes, threads) || slopes.view.rows != n) return py::none();
+  py::array_t<T> result = slopes.like(network.inputs());
+  const MatrixView<T> dx = rows_of(result, n, network.inputs());
+  std::optional<py::gil_scoped_release> release;
+  if (threads > 0) release.emplace();
+  network.propagation.backward(network, dx, slopes.view, std::max(threads, 1));
+  release.reset();
   return result;
 }
 
@@ -92,6 +152,18 @@ void register_network_of(py::module_& m, const char* name) {
       .def("quick", &quick_call<T>, py::arg("x"),
            "The outputs for up to 64 rows in the network's dtype, or for one sample; None where x must be converted "
            "first.")
+      .def("forward", &forward<T>, py::arg("x"), py::arg("threads") = 0,
+           "The outputs for x (n, in) in the network's dtype, or for one sample, with what backward needs kept. None "
+           "where "
+           "x must be converted first, or `threads` is 0 and it has more than 64 rows.")
+      .def("backward", &backward<T>, py::arg("d"), py::arg("threads") = 0,
+           "From d = ∂loss/∂out to ∂loss/∂x; adds to the gradients. None as forward, or where d has other rows.")
+      .def_property_readonly(
+          "samples_forward", [](const Net& self) { return self.propagation.samples(); },
+          "How many samples went forward last; 0 before any did.")
+      .def(
+          "zero_gradients", [](Net& self) { std::fill_n(self.arena().gradients(), self.arena().size(), T(0)); },
+          "Sets all gradients to 0.")
       .def(
           "__call__",
           [](Net& self, const py::array& array, long batch, int threads) {

@@ -51,6 +51,7 @@ void require_fit(const Trainer<T>& trainer, const HeldSamples<T>& held, long bat
   const Network<T>& network = trainer.network();
   const Samples<T>& samples = held.view;
   const long n = samples.x.rows;
+  if (!trainer.has_loss()) throw std::invalid_argument("the trainer has no loss");
   if (samples.x.cols != network.inputs()) throw std::invalid_argument("x does not have the network's columns");
   if (trainer.sparse() != (samples.labels != nullptr)) throw std::invalid_argument("the loss takes another kind of y");
   if (samples.labels) {
@@ -64,18 +65,6 @@ void require_fit(const Trainer<T>& trainer, const HeldSamples<T>& held, long bat
     throw std::invalid_argument("no such batches");
   }
 }
-
-// One user at a time: a second thread gets an error and not a torn model.
-class Busy {
- public:
-  explicit Busy(std::atomic<bool>& flag) : flag_(flag) {
-    if (flag_.exchange(true)) throw std::runtime_error("the model is being trained or evaluated by another thread");
-  }
-  ~Busy() { flag_ = false; }
-
- private:
-  std::atomic<bool>& flag_;
-};
 
 template <typename T>
 std::atomic<bool>& busy_flag(const Trainer<T>& trainer) {
@@ -165,12 +154,29 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
             py::gil_scoped_release release;
             return as_tuples(self.gradients(samples.view, poll));
           },
-          py::arg("samples"), "Stores the gradients of the loss over all samples, and changes nothing else.");
+          py::arg("samples"), "Stores the gradients of the loss over all samples, and changes nothing else.")
+      .def(
+          "apply_gradients",
+          [](Train& self, const std::vector<double>& hyperparameters) {
+            const Busy busy(busy_flag(self));
+            self.optimizer().set_hyperparameters(hyperparameters);
+            self.apply_gradients();
+          },
+          py::arg("hyperparameters"), "One step of the optimiser by the gradients that are stored.");
 }
 
 }  // namespace
 
 void register_trainer(py::module_& m) {
+  m.def(
+      "plan_of",
+      [](long batch, long gradients) {
+        const Plan plan = plan_of(batch, gradients);
+        return py::dict(py::arg("samples_in_columns") = plan.layout == samples_in_columns,
+                        py::arg("chunk") = plan.chunk, py::arg("groups") = plan.groups);
+      },
+      py::arg("batch"), py::arg("gradients"),
+      "How a batch is cut, if so many bytes of gradients are to be computed (0: none).");
   register_trainer_of<float>(m, "Trainer32", "Samples32");
   register_trainer_of<double>(m, "Trainer64", "Samples64");
 }

@@ -22,14 +22,18 @@ struct Plan {
   int groups_for(long samples) const { return static_cast<int>(std::min<long>(groups, chunks(samples))); }
 };
 
+inline Layout layout_of(long samples) {
+  constexpr long kFew = 8;  // samples that would leave most of a vector empty
+  return samples < kFew ? samples_in_rows : samples_in_columns;
+}
+
 // `gradients`: bytes of what each group adds up; 0 if there is no way back.
 inline Plan plan_of(long batch, long gradients) {
-  constexpr long kFew = 8;                  // samples that would leave most of a vector empty
   constexpr long kLeast = 32, kMost = 256;  // samples of a chunk: two vectors, and what stays in a core's cache
   constexpr long kMostTogether = 2048;      // samples of a chunk that all work on
   constexpr int kMostGroups = 16;
   constexpr long kGradients = 1024 * 1024;  // of all groups: a core's cache
-  if (batch < kFew) return {samples_in_rows, batch, 1};
+  if (layout_of(batch) == samples_in_rows) return {samples_in_rows, batch, 1};
   // Twice as many groups with four times the samples: larger chunks are more efficient, more groups feed more threads.
   int groups = 1;
   while (groups < kMostGroups && batch >= 2 * kLeast * groups * groups && 2 * groups * gradients <= kGradients) {

@@ -5,6 +5,7 @@
 #include <exception>
 #include <stdexcept>
 
+#include "core/denormals.h"
 #include "core/random.h"
 #include "core/team.h"
 #include "kernels/dispatch.h"
@@ -14,16 +15,17 @@ namespace fastbp {
 template <typename T>
 Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const Settings& settings)
     : network_(std::move(network)),
-      loss_(find_by_name(network_->kernels().losses, settings.loss, "loss")),
       optimizer_(find_by_name(network_->kernels().optimizers, settings.optimizer, "optimizer"), network_->arena()),
       seed_(settings.seed) {
-  if (settings.from_logits && !loss_.on_logits) throw std::invalid_argument(settings.loss + " has no form on logits");
+  if (settings.loss.empty()) return;
+  loss_ = &find_by_name(network_->kernels().losses, settings.loss, "loss");
+  if (settings.from_logits && !loss_->on_logits) throw std::invalid_argument(settings.loss + " has no form on logits");
   logits_in_network_ =
-      !settings.from_logits && loss_.activation && std::strcmp(loss_.activation, network_->output_activation()) == 0;
-  loss_columns_ = settings.from_logits || logits_in_network_ ? loss_.on_logits : loss_.on_output;
+      !settings.from_logits && loss_->activation && std::strcmp(loss_->activation, network_->output_activation()) == 0;
+  loss_columns_ = settings.from_logits || logits_in_network_ ? loss_->on_logits : loss_->on_output;
   for (const MetricSpec& spec : settings.metrics) {
     const MetricKernel<T>& metric = find_by_name(network_->kernels().metrics, spec.name, "metric");
-    if (metric.sparse != loss_.sparse) {
+    if (metric.sparse != loss_->sparse) {
       throw std::invalid_argument("metric " + spec.name + " and loss " + settings.loss +
                                   " do not take the same kind of targets (labels or one value for each output)");
     }
@@ -50,6 +52,13 @@ std::vector<Mean> Trainer<T>::gradients(const Samples<T>& samples, Poll& poll) {
 }
 
 template <typename T>
+void Trainer<T>::apply_gradients() {
+  const FlushDenormals flush;
+  optimizer_.begin_step();
+  optimizer_.apply_stored(0, network_->arena().size());
+}
+
+template <typename T>
 std::vector<Mean> Trainer<T>::run(const Samples<T>& samples, const int32_t* order, long batch_size, long first,
                                   long last, Mode mode, Poll& poll) {
   const long n = samples.x.rows;
@@ -57,6 +66,7 @@ std::vector<Mean> Trainer<T>::run(const Samples<T>& samples, const int32_t* orde
   std::vector<Mean> means(1 + metrics_.size());
   std::exception_ptr error;
   run_team(team_size_, [&](const Member& me) {
+    const FlushDenormals flush;
     for (long b = first; b < last; ++b) {
       step({samples, order, b * batch_size, std::min(batch_size, n - b * batch_size)}, mode, means, me);
       if (me.leads()) {
@@ -161,12 +171,12 @@ MatrixView<const T> Trainer<T>::gather(const Batch& batch, Range part, const Wor
   } else if (index) {
     for (long s = own.first; s < own.last; ++s) copy_row(x.row(s), samples.x.row(index[s - own.first]), x.cols);
   }
-  if (!loss_.sparse) {
+  if (!loss_->sparse) {
     kernels.transpose(y.data + own.first, y.stride, samples.y.row(from), samples.y.stride, index, own.count(), y.rows);
   }
   for (long s = own.first; s < own.last; ++s) {
     const long of = index ? index[s - own.first] : start + s;
-    if (loss_.sparse) ws.labels()[s] = samples.labels[of];
+    if (loss_->sparse) ws.labels()[s] = samples.labels[of];
     ws.scale()[s] = (samples.sample_weight ? samples.sample_weight[of] : T(1)) / static_cast<T>(batch.count);
   }
   const bool in_place = ws.layout() == samples_in_rows && !batch.order;
@@ -198,7 +208,7 @@ void Trainer<T>::measure(const Batch& batch, Range part, const Workspace<T>& ws,
 
 template <typename T>
 Targets<T> Trainer<T>::targets(const Workspace<T>& ws, long first, long n) const {
-  if (loss_.sparse) return {nullptr, ws.labels() + first};
+  if (loss_->sparse) return {nullptr, ws.labels() + first};
   return {ws.targets(n).data + first, nullptr};
 }
 

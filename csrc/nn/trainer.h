@@ -37,7 +37,7 @@ template <typename T>
 class Trainer {
  public:
   struct Settings {
-    std::string loss;
+    std::string loss;  // empty: none, and only apply_gradients works
     bool from_logits;
     std::string optimizer;
     std::vector<MetricSpec> metrics;
@@ -48,7 +48,11 @@ class Trainer {
 
   Network<T>& network() const { return *network_; }
   Optimizer<T>& optimizer() { return optimizer_; }
-  bool sparse() const { return loss_.sparse; }
+  bool has_loss() const { return loss_ != nullptr; }
+  bool sparse() const { return loss_->sparse; }
+
+  // One step by the gradients that are stored.
+  void apply_gradients();
 
   // Whether gradients are stored before they are applied, or (the default) applied as they are computed.
   bool store_gradients() const { return store_gradients_; }
@@ -99,9 +103,10 @@ class Trainer {
   const int32_t* order(long n, uint32_t epoch);
 
   std::shared_ptr<Network<T>> network_;
-  const LossKernel<T>& loss_;
-  bool logits_in_network_;  // the network ends in the activation that the loss contains: the two are computed as one
-  LossColumns<T> loss_columns_;
+  const LossKernel<T>* loss_ = nullptr;
+  bool logits_in_network_ =
+      false;  // the network ends in the activation that the loss contains: the two are computed as one
+  LossColumns<T> loss_columns_ = nullptr;
   std::vector<const MetricKernel<T>*> metrics_;
   std::vector<bool> weighted_;
   Optimizer<T> optimizer_;

@@ -240,15 +240,15 @@ class Sequential:
 
         Args:
             optimizer: a name or an Optimizer.
-            loss: a name or a Loss.
+            loss: a name or a Loss; None if only steps of one's own are taken (``forward``, ``backward``).
             metrics: names or Metrics to report; each sample counts once.
             weighted_metrics: the same, with samples counted by their sample_weight.
         """
-        if loss is None:
-            raise ValueError(f"compile needs a loss; known: {', '.join(losses.LOSSES)}")
-        new_optimizer, new_loss = optimizers.get(optimizer), losses.get(loss)
+        new_optimizer, new_loss = optimizers.get(optimizer), None if loss is None else losses.get(loss)
         pairs = [(m, False) for m in _listed(metrics)] + [(m, True) for m in _listed(weighted_metrics)]
-        names = ["loss", *(_metric(identifier, new_loss, None).name for identifier, _ in pairs)]
+        if new_loss is None and pairs:
+            raise ValueError("metrics need a loss; compile got none")
+        names = ["loss", *(_metric(identifier, new_loss, None).name for identifier, _ in pairs if new_loss)]
         if len(set(names)) != len(names):
             raise ValueError(f"metrics must have different names; got {names[1:]}")
         self.optimizer, self.loss, self._metrics = new_optimizer, new_loss, pairs
@@ -259,22 +259,26 @@ class Sequential:
         """The names in the logs: "loss", then the metrics."""
         return self._require_trainer().names
 
-    def _compiled(self) -> tuple[optimizers.Optimizer, losses.Loss]:
-        if self.optimizer is None or self.loss is None:
+    def _require_loss(self) -> losses.Loss:
+        if self.optimizer is None:
             raise RuntimeError("the model is not compiled: call compile(optimizer=..., loss=...) first")
-        return self.optimizer, self.loss
+        if self.loss is None:
+            raise RuntimeError(f"the model was compiled without a loss; known: {', '.join(losses.LOSSES)}")
+        return self.loss
 
-    def _require_trainer(self) -> trainer.Trainer:
-        optimizer, loss = self._compiled()
+    def _require_trainer(self, loss: bool = True) -> trainer.Trainer:
+        if loss or self.optimizer is None:
+            self._require_loss()
         if self._trainer is None:
+            assert self.optimizer is not None
             network = self._require_network()
-            found = [(_metric(m, loss, network.outputs), weighted) for m, weighted in self._metrics]
-            self._trainer = trainer.Trainer(self, network, optimizer, loss, found)
+            found = [(_metric(m, self._require_loss(), network.outputs), weighted) for m, weighted in self._metrics]
+            self._trainer = trainer.Trainer(self, network, self.optimizer, self.loss, found)
         return self._trainer
 
     def _samples(self, x: Any, y: Any, sample_weight: Any, inputs: int | None = None) -> tuple[Any, tuple[int, int]]:
         """The core's samples, and the shape of x; the model itself is not touched."""
-        loss = self._compiled()[1]
+        loss = self._require_loss()
         rows = _data.as_inputs(x, self._network.inputs if self._network else inputs, self.dtype)
         return trainer.make_samples(rows, y, sample_weight, self._last_layer().units, loss), rows.shape
 
@@ -366,14 +370,85 @@ class Sequential:
         """
         if self._network is not None and (outputs := self._network.quick(x)) is not None:
             return outputs
+        rows, single = self._rows_or_sample(x)
+        outputs = self._network(rows, 0, get_num_threads())
+        return outputs[0] if single else outputs
+
+    def _rows_or_sample(self, x: Any) -> tuple[Array, bool]:
+        """X as (n, in), and whether it came as one sample. Builds the model once x is accepted."""
         array = _data.as_numbers(x, "x")
         inputs = self._network.inputs if self._network else None
         single = array.ndim == 1 and inputs not in (1, None)
         rows = _data.as_inputs(array[None, :] if single else array, inputs, self.dtype)
         if self._network is None:
             self._build(rows.shape[1])
-        outputs = self._network(rows, 0, get_num_threads())
+        return rows, single
+
+    # ---- steps of the user's own ----
+
+    def forward(self, x: Any, training: bool = False) -> Array:
+        """The outputs for x (n, in), or for one sample (in,), as ``model(x)``.
+
+        With ``training`` what ``backward`` needs is kept, until the next call.
+
+        A step with a loss of one's own, here ½·(out - 4)²:
+
+        >>> model = Sequential([Input((2,)), Dense(1, kernel_initializer="ones")], dtype="float64")
+        >>> model.compile("sgd")
+        >>> out = model.forward([[1.0, 2.0]], training=True)
+        >>> dx = model.backward(out - 4)
+        >>> model.apply_gradients()
+        >>> model.zero_gradients()
+        >>> out.item(), dx.tolist(), model.layers[0].kernel.round(6).tolist()
+        (3.0, [[-1.0, -1.0]], [[1.01], [1.02]])
+        """
+        if not training:
+            return self(x)
+        if self._network is not None and (outputs := self._network.forward(x)) is not None:
+            return outputs
+        rows, single = self._rows_or_sample(x)
+        if len(rows) == 0:
+            raise ValueError("x has no rows")
+        outputs = self._network.forward(rows, get_num_threads())
         return outputs[0] if single else outputs
+
+    def backward(self, d: Any) -> Array:
+        """From the slope of a loss at each output, in the shape of what ``forward`` gave, to that at each input.
+
+        The slopes with respect to the weights are added to ``gradients``: ``zero_gradients`` begins anew.
+
+        Raises:
+            RuntimeError: if no ``forward`` with ``training`` came before.
+            ValueError: if d does not have the shape of its outputs.
+        """
+        if self._network is not None and (dx := self._network.backward(d)) is not None:
+            return dx
+        n = self._network.samples_forward if self._network else 0
+        if n == 0:
+            raise RuntimeError("nothing to go back through: call forward(x, training=True) first")
+        array = _data.as_numbers(d, "d")
+        outputs = self._network.outputs
+        single = n == 1 and array.shape == (outputs,)
+        if array.shape != (n, outputs) and not single:
+            raise ValueError(f"d has shape {array.shape}; the outputs have ({n}, {outputs})")
+        dx = self._network.backward(_data.aligned(array.reshape(n, outputs), self.dtype), get_num_threads())
+        return dx[0] if single else dx
+
+    @property
+    def gradients(self) -> list[Array]:
+        """Views of the stored slope of the loss with respect to every weight, in the order of ``weights``.
+
+        ``backward`` adds to them, ``loss_and_gradients`` writes them; ``fit`` may use them for its own.
+        """
+        return list(self._require_network().gradients)
+
+    def apply_gradients(self) -> None:
+        """One step of the compiled optimiser by ``gradients``, which stay as they are."""
+        self._require_trainer(loss=False).apply_gradients()
+
+    def zero_gradients(self) -> None:
+        """Sets all ``gradients`` to 0."""
+        self._require_network().zero_gradients()
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """One step on one batch. Returns what evaluate does, measured on the batch before the step."""

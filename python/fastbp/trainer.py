@@ -30,7 +30,7 @@ class Trainer:
     """A network with its loss, optimiser and metrics, as the core trains it."""
 
     def __init__(
-        self, model: Any, network: Any, optimizer: Optimizer, loss: Loss, metrics: list[tuple[Metric, bool]]
+        self, model: Any, network: Any, optimizer: Optimizer, loss: Loss | None, metrics: list[tuple[Metric, bool]]
     ) -> None:
         self.model = model
         self.network = network
@@ -41,8 +41,8 @@ class Trainer:
         core: Any = _core.Trainer32 if model.dtype == np.float32 else _core.Trainer64
         self.core = core(
             network,
-            loss.name,
-            loss.from_logits,
+            loss.name if loss else "",
+            loss is not None and loss.from_logits,
             self.kernel,
             [(metric.kernel, weighted) for metric, weighted in metrics],
             model.seed,
@@ -73,6 +73,11 @@ class Trainer:
         self.core.set_hyperparameters(self.optimizer.hyperparameters())
         self.core.set_threads(get_num_threads())
         return self.core.train(samples, batch_size, shuffle_epoch, first, last)
+
+    def apply_gradients(self) -> None:
+        """One step by the gradients that are stored."""
+        self._require_same_rule()
+        self.core.apply_gradients(self.optimizer.hyperparameters())
 
     def step(self, samples: Any, batch_size: int) -> dict[str, float]:
         """One step on all samples as one batch."""

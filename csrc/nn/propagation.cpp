@@ -1,0 +1,84 @@
+#include "nn/propagation.h"
+
+#include <algorithm>
+
+#include "core/denormals.h"
+
+namespace fastbp {
+namespace {
+
+// All work on all samples together.
+Plan together(long samples) { return {layout_of(samples), samples, 1}; }
+
+// The member's samples of a matrix of samples, to where they lie as the layout says. Writes true elements only.
+template <typename T>
+void take_in(MatrixView<T> nodes, MatrixView<const T> rows, Layout layout, const Kernels<T>& kernels,
+             const Member& me) {
+  const Range own = me.share(rows.rows, kShareUnit);
+  if (layout == samples_in_rows) {
+    for (long s = own.first; s < own.last; ++s) copy_row(nodes.row(s), rows.row(s), rows.cols);
+  } else {
+    kernels.transpose(nodes.data + own.first, nodes.stride, rows.row(own.first), rows.stride, nullptr, own.count(),
+                      rows.cols);
+  }
+}
+
+template <typename T>
+void give_out(MatrixView<T> rows, MatrixView<const T> nodes, Layout layout, const Kernels<T>& kernels,
+              const Member& me) {
+  const Range own = me.share(rows.rows, kShareUnit);
+  if (layout == samples_in_rows) {
+    for (long s = own.first; s < own.last; ++s) copy_row(rows.row(s), nodes.row(s), rows.cols);
+  } else {
+    kernels.transpose(rows.row(own.first), rows.stride, nodes.data + own.first, nodes.stride, nullptr, nodes.rows,
+                      own.count());
+  }
+}
+
+}  // namespace
+
+template <typename T>
+void Propagation<T>::forward(const Network<T>& network, MatrixView<T> out, MatrixView<const T> x, int threads) {
+  const long n = x.rows;
+  const Plan plan = together(n);
+  if (!workspace_ || workspace_->layout() != plan.layout || workspace_->samples() < n ||
+      workspace_->members() < threads) {
+    samples_ = 0;
+    workspace_.reset();  // first, so that memory need not hold both
+    workspace_.emplace(network.layers(), n, plan.layout, Workspace<T>::Use::training, threads);
+  }
+  const Workspace<T>& ws = *workspace_;
+  run_team(best_team_size(network.cost(n, plan, false, 1), threads), [&](const Member& me) {
+    const FlushDenormals flush;
+    take_in(ws.x(n), x, plan.layout, network.kernels(), me);
+    me.wait();
+    const MatrixView<const T> y = network.forward(ws, ws.x(n), false, me);
+    give_out(out, y, plan.layout, network.kernels(), me);
+  });
+  samples_ = n;
+}
+
+template <typename T>
+void Propagation<T>::backward(Network<T>& network, MatrixView<T> dx, MatrixView<const T> d, int threads) {
+  const Workspace<T>& ws = *workspace_;
+  const long n = samples_, stride = padded<T>(n);
+  const Plan plan = together(n);
+  const int last = static_cast<int>(network.layers().size()) - 1;
+  const bool in_columns = plan.layout == samples_in_columns;
+  const AlignedBuffer<T> memory(in_columns ? network.inputs() * stride : 0);
+  const MatrixView<T> inner = in_columns ? MatrixView<T>{memory.data(), network.inputs(), n, stride} : dx;
+  const int most = std::min(threads, ws.members());
+  run_team(best_team_size(network.cost(n, plan, true, 1), most), [&](const Member& me) {
+    const FlushDenormals flush;
+    take_in(ws.delta(last, n), d, plan.layout, network.kernels(), me);
+    me.wait();
+    network.backward(ws, inner, ws.x(n), false, {network.arena().gradients(), true, nullptr}, me);
+    me.wait();
+    if (in_columns) give_out<T>(dx, inner, plan.layout, network.kernels(), me);
+  });
+}
+
+template class Propagation<float>;
+template class Propagation<double>;
+
+}  // namespace fastbp
