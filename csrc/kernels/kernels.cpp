@@ -45,8 +45,8 @@ void map(T* y, const T* x, long n) {
 
 template <typename T>
 constexpr MathKernel<T> kMath[] = {
-    {"exp", map<T, exp<T>>},         {"log", map<T, log<T>>},   {"log1p", map<T, log1p<T>>},
-    {"sigmoid", map<T, sigmoid<T>>}, {"tanh", map<T, tanh<T>>}, {"sqrt", map<T, sqrt<T>>},
+    {"exp", map<T, exp<T>>},   {"log", map<T, log<T>>},   {"log1p", map<T, log1p<T>>}, {"sigmoid", map<T, sigmoid<T>>},
+    {"tanh", map<T, tanh<T>>}, {"sqrt", map<T, sqrt<T>>}, {"erf", map<T, erf<T>>},
 };
 
 template <typename T>

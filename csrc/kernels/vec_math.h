@@ -1,5 +1,6 @@
 // exp, log, tanh and their kin on vectors. Error bounds (in ULP, over the whole range, infinities, NaN and subnormals
-// included) are asserted by tests/test_vec_math.py: exp 2, log 3, log1p 4, sigmoid 4, tanh 4.
+// included) are asserted by tests/test_vec_math.py: exp 2, log 3, log1p 4, sigmoid 4, tanh 4, erf
+// 4.
 #pragma once
 
 #include "kernels/vec.h"
@@ -20,6 +21,11 @@ struct MathConstants<float> {
   static constexpr float kLn2Low = 0x1.7f7d1cp-20f;
   static constexpr float kExpMin = -104.0f;  // below it exp is 0, above kExpMax infinite
   static constexpr float kExpMax = 89.0f;
+  static constexpr float kErfEnd = 4.0f;  // erf is 1 beyond
+  static constexpr float kErf[] = {0x1.06eba8p-3f, -0x1.81273ep-2f,  0x1.ce2d1p-4f, -0x1.b7fabap-6f,
+                                   0x1.54127p-8f,  -0x1.a45088p-11f, 0x1.4a569p-14f};
+  static constexpr float kErfcx[] = {0x1.058672p-2f, -0x1.b5703ep-2f, 0x1.eeea7ep-3f,  -0x1.437446p-4f,
+                                     0x1.e9359ep-9f, 0x1.be5ff8p-8f,  -0x1.b75728p-11f};
   static constexpr float kMinNormal = 0x1p-126f;
   static constexpr float kScaleUp = 0x1p23f;
 };
@@ -34,6 +40,17 @@ struct MathConstants<double> {
   static constexpr double kLn2Low = 0x1.ef35793c7673p-45;
   static constexpr double kExpMin = -746.0;
   static constexpr double kExpMax = 710.0;
+  static constexpr double kErfEnd = 6.0;
+  static constexpr double kErf[] = {0x1.06eba8214db68p-3,   -0x1.812746b0379c1p-2,  0x1.ce2f21a040f66p-4,
+                                    -0x1.b82ce31203772p-6,  0x1.565bccfa44156p-8,   -0x1.c02db0665e53dp-11,
+                                    0x1.f9a2be4f731a1p-14,  -0x1.f4ca838adb73bp-17, 0x1.b981d78881a5dp-20,
+                                    -0x1.5c131500d3f88p-23, 0x1.d76af6ca49787p-27,  -0x1.ac9585a44fe29p-31};
+  static constexpr double kErfcx[] = {0x1.058671b52c776p-2,   -0x1.b57034efd3f74p-2,  0x1.eeea7dc8a78a1p-3,
+                                      -0x1.437f0b68c0489p-4,  0x1.e9471597be87ap-9,   0x1.ca95ed50b7c81p-8,
+                                      -0x1.bc25a48873fcfp-11, -0x1.016b5b63ce721p-10, 0x1.6d5ee91b54222p-15,
+                                      0x1.6da887a2804f7p-13,  0x1.cdd4519ae1742p-16,  -0x1.ce6ac975b91ep-16,
+                                      -0x1.d5b4578dde1bbp-17, 0x1.5e89dbd23021dp-20,  0x1.0d39558a33004p-18,
+                                      0x1.559a2f0faada6p-20,  -0x1.30be46f379823p-20};
   static constexpr double kMinNormal = 0x1p-1022;
   static constexpr double kScaleUp = 0x1p52;
 };
@@ -91,6 +108,27 @@ FASTBP_INLINE V<T> tanh(V<T> x) {
   const V<T> m = e.q * scale + (scale - T(1));
   const V<T> t = m / (m + T(2));
   return x < T(0) ? -t : (x == T(0) ? x : t);
+}
+
+// Σ c[i]·xⁱ
+template <typename T, int n>
+FASTBP_INLINE V<T> polynomial(const T (&c)[n], V<T> x) {
+  V<T> p = broadcast<T>(c[n - 1]);
+#pragma GCC unroll 32
+  for (int i = n - 2; i >= 0; --i) p = p * x + c[i];
+  return p;
+}
+
+// erf x = x + x·P(x²) for |x| < 1, else ±(1 - e^{-x²}·Q(t)) with t = (|x| - 2) / (|x| + 2), where Q(t) = e^{x²}·erfc x
+// is smooth. P and Q interpolate at Chebyshev's nodes, of as high a degree as makes their error a tenth of the last
+// place.
+template <typename T>
+FASTBP_INLINE V<T> erf(V<T> x) {
+  using C = MathConstants<T>;
+  const V<T> size = at_most<T>(abs<T>(x), C::kErfEnd);
+  const V<T> inner = x + x * polynomial<T>(C::kErf, size * size);
+  const V<T> outer = T(1) - exp<T>(-size * size) * polynomial<T>(C::kErfcx, (size - T(2)) / (size + T(2)));
+  return size < T(1) ? inner : (x < T(0) ? -outer : outer);
 }
 
 // x = 2^n·m with m in [√½, √2); ln m = 2·artanh(s) = 2s·(1 + s²/3 + s⁴/5 + ...) with s = (m - 1) / (m + 1).
