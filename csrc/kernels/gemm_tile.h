@@ -28,7 +28,7 @@ constexpr long kBlockBytes = 512 * 1024;  // the columns of B that all panels of
 // and enough panels share the copy. A panel of A is copied where its rows are far apart: read in place, each line would
 // come twice, and often from another page. Measured on a core with 48 KB of L1 and 2 MB of L2: 256x1024x2048 73 -> 165
 // GFLOP/s, 2048x256x2048 (A by columns) 150 -> 180, of a peak of 200.
-constexpr long kPackedBytes = kPackBytes - 64 * 1024;  // for B; the rest is for A
+constexpr long kPackedBytes = kPackBytes - 64 * 1024;  // for B, half of a small L2; the rest is for A
 constexpr long kPackedDepth = 512;                     // rows of B at a time: 8 x 512 floats of A are a third of L1
 constexpr long kPackFromRows = 48;                     // panels that share the copy: six or more
 constexpr long kPackFromBytes = 256 * 1024;            // of B
@@ -106,18 +106,17 @@ constexpr long padded(long cols) {
   return (cols + pad - 1) / pad * pad;
 }
 
-// Blocks of columns are whole tiles and whole padded rows at once, so that they never overlap.
+// Columns of a block: as many as keep `depth` rows of them within `bytes`, and a panel of C in L1; if not all n, then
+// whole tiles that are whole padded rows too, so that blocks never overlap.
 template <typename T>
 constexpr long kBlockStep = kTileCols * kPadBytes / static_cast<long>(sizeof(T));
 
-// Columns of a block: as many as keep `depth` rows of them within `bytes`, and a panel of C in L1.
 template <typename T>
-long block_cols(long depth, long bytes) {
+long block_cols(long n, long depth, long bytes) {
   constexpr long item = static_cast<long>(sizeof(T));
-  constexpr long step = kBlockStep<T>;
-  constexpr long most = kPanelBytes / (kTileRows * item * step) * step;
-  const long fitting = bytes / (item * (depth > 0 ? depth : 1)) / step * step;
-  return fitting < step ? step : smaller(fitting, most);
+  const long most = smaller(bytes / (item * depth), kPanelBytes / (kTileRows * item));
+  if (padded<T>(n) <= most) return padded<T>(n);
+  return most < kBlockStep<T> ? kBlockStep<T> : most / kBlockStep<T> * kBlockStep<T>;
 }
 
 // What of a product is packed, and how much of k is done at a time. Where the panels of C are kept nowhere, all of k
@@ -158,11 +157,15 @@ void pack_b(T* out, const T* b, long b_stride, long k, long cols) {
   }
 }
 
-// out (k, rows)
+// out (k, rows), of an A whose rows follow each other.
 template <typename T>
-void pack_a(T* out, const T* a, long a_row, long a_col, long k, long rows) {
+void pack_a(T* out, const T* a, long a_col, long k, long rows) {
+  if (rows == kTileRows) {
+    for (long i = 0; i < k; ++i, a += a_col, out += kTileRows) __builtin_memcpy(out, a, kTileRows * sizeof(T));
+    return;
+  }
   for (long i = 0; i < k; ++i, a += a_col, out += rows) {
-    for (long r = 0; r < rows; ++r) out[r] = a[r * a_row];
+    for (long r = 0; r < rows; ++r) out[r] = a[r];
   }
 }
 
@@ -173,7 +176,7 @@ void product(const Product<T>& p) {
   alignas(kPadBytes) T scratch[kPanelBytes / sizeof(T)];
   const Packing<T> packing = Packing<T>::of(p);
   const long depth = packing.depth;
-  const long block = block_cols<T>(depth, packing.b ? kPackedBytes : kBlockBytes);
+  const long block = block_cols<T>(p.n, depth, packing.b ? kPackedBytes : kBlockBytes);
   const Start<T> bias = {p.bias, p.bias_by_row ? 1 : 0, p.bias_by_row ? 0 : 1};
   T* packed_a = packing.a ? p.pack + kPackedBytes / sizeof(T) : nullptr;
 
@@ -189,7 +192,7 @@ void product(const Product<T>& p) {
         const long c_stride = p.c ? p.c_stride : padded_cols;
         const Start<T> start = k0 > 0 || p.accumulate ? Start<T>{c, c_stride, 1} : bias.at(m0, n0);
         const T* a = p.a + m0 * p.a_row + k0 * p.a_col;
-        if (packing.a) pack_a(packed_a, a, p.a_row, p.a_col, k, rows);
+        if (packing.a) pack_a(packed_a, a, p.a_col, k, rows);
         for (long n = 0, wide; n < padded_cols; n += wide) {
           const int vectors = next_tile((padded_cols - n) / kLanes<T>);
           wide = vectors * kLanes<T>;

@@ -12,7 +12,7 @@ namespace fastbp {
 constexpr long kPadBytes = 64;
 
 // Memory that a product may pack its operands into.
-constexpr long kPackBytes = 1024 * 1024 + 64 * 1024;
+constexpr long kPackBytes = 512 * 1024 + 64 * 1024;
 
 // Called with each finished panel of a product: rows [row, row + rows) and columns [col, col + cols) of C, at c.
 struct Finish {
