@@ -14,15 +14,18 @@ befalls some draws of data and weights, at most one in five of the workloads her
 all. So it is enough that one of DRAWS draws agrees: all fail by accident less than once in 3000 times.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from benchmarks.queries import Query
 from benchmarks.workloads import Array, Workload
 
 EPS = float(np.finfo(np.float32).eps)
 STEPS = 10  # what rounding made different grows with every step
 DRAWS = 5
+CALLS = 100  # of a single sample; for many samples one call is enough
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,15 @@ def draws(workload: Workload) -> list[Workload]:
     return [replace(workload, samples=STEPS * workload.batch, seed=workload.seed + i) for i in range(DRAWS)]
 
 
+def agreeing(workload: Workload, one: Callable[[Workload], Trained], other: Callable[[Workload], Trained]) -> Verdict:
+    """Trains some steps with both, from the same weights through the same batches; one draw has to agree."""
+    for draw in draws(workload):
+        verdict = compare(draw, one(draw), other(draw))
+        if verdict.passed:
+            break
+    return verdict
+
+
 def compare(workload: Workload, one: Trained, other: Trained) -> Verdict:
     """How far apart two trainings are that both went through one unshuffled epoch of the workload."""
     terms = workload.steps * (workload.batch + sum(workload.widths[:-1]) + sum(workload.widths[1:]))
@@ -65,6 +77,17 @@ def compare(workload: Workload, one: Trained, other: Trained) -> Verdict:
             return Verdict(float("inf"), f"layer {number} did not move; the peer's")
         verdicts.append(Verdict(ratio(norm(w_other - w), share * movement + rounding), f"layer {number}"))
     return max(verdicts, key=lambda verdict: verdict.deviation)
+
+
+def calls(query: Query) -> int:
+    """Calls to compare."""
+    return max(1, CALLS // query.rows)
+
+
+def compare_outputs(query: Query, one: Array, other: Array) -> Verdict:
+    """How far apart the outputs of two networks are."""
+    terms = sum(width + 1 for width in query.widths[:-1])
+    return Verdict(ratio(norm(other - one), EPS * terms**0.5 * norm(one)), "the outputs' norm")
 
 
 def by_layer(weights: list[Array]) -> list[Array]:
