@@ -5,18 +5,17 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from benchmarks import loading, machine, report
-from benchmarks.runner import Verify, run
+from benchmarks.runner import FULL, QUICK, Verify, run
 from benchmarks.worker import MissingError, Worker, WorkerError
 
 OURS = "fastbp"
 ALL = "all"
-ROUNDS, LEAST_SECONDS = 11, 0.1  # rounds, and the shortest turn in a round
-QUICK_ROUNDS, QUICK_LEAST_SECONDS = 3, 0.01
 
 
 @dataclass(frozen=True)
@@ -50,17 +49,21 @@ def arguments(suite: Suite, line: list[str] | None) -> argparse.Namespace:
         default=[suite.threads],
         help=f"every library runs with each of these numbers; default: {suite.threads}",
     )
-    parser.add_argument("--rounds", type=int, help=f"turns of each side; default: {ROUNDS}")
+    parser.add_argument("--rounds", type=int, help=f"turns of each side; default: {FULL.rounds}")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter turns: to try it, not to quote it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw them there, as SVG or PNG; needs matplotlib")
     options = parser.parse_args(line)
     options.threads = sorted(set(options.threads))
-    options.rounds = options.rounds if options.rounds is not None else QUICK_ROUNDS if options.quick else ROUNDS
+    options.pace = QUICK if options.quick else FULL
+    if options.rounds is not None:
+        options.pace = replace(options.pace, rounds=options.rounds)
     options.all = ALL in options.peers
     options.peers = others if options.all else list(dict.fromkeys(options.peers))
-    if options.rounds < 1:
+    if options.pace.rounds < 1:
         parser.error(f"--rounds must be at least 1; got {options.rounds}")
+    if options.plot and not find_spec("matplotlib"):
+        parser.error(f"--plot needs matplotlib: {loading.INSTALL}")
     for threads in options.threads:
         if not 1 <= threads <= machine.cores():
             parser.error(f"--threads must be 1 to {machine.cores()}, the cores of this machine; got {threads}")
@@ -78,7 +81,7 @@ def main(suite: Suite, line: list[str] | None = None) -> int:
 
 
 def benchmark(suite: Suite, options: argparse.Namespace) -> int:
-    found: dict[str, Any] = {"machine": machine.about(), "unit": suite.unit, "rounds": options.rounds}
+    found: dict[str, Any] = {"machine": machine.about(), "unit": suite.unit, "rounds": options.pace.rounds}
     results = []
     with ExitStack() as stack:
         workers, found["libraries"] = start(suite, options, stack)
@@ -86,19 +89,17 @@ def benchmark(suite: Suite, options: argparse.Namespace) -> int:
         verify = suite.verifier(workers[0])
         try:
             for i, name in enumerate(options.workloads, start=1):
-                print(f"\n{i}/{len(options.workloads)} {name} ...", end="", file=sys.stderr, flush=True)
+                print(f"{i}/{len(options.workloads)}: {name}", file=sys.stderr, flush=True)
                 workload = suite.quick(suite.workloads[name]) if options.quick else suite.workloads[name]
-                least_seconds = QUICK_LEAST_SECONDS if options.quick else LEAST_SECONDS
-                results += run(workload, workers, verify, options.rounds, least_seconds)
+                results += run(workload, workers, verify, options.pace)
                 found |= report.as_json(results)
                 if options.json:  # after every workload, so that nothing is lost
                     options.json.write_text(json.dumps(found, indent=2) + "\n")
         finally:
-            print(file=sys.stderr, flush=True)
             for threads in options.threads:
                 print("", report.table(results, threads, found["machine"]["peak_gflops"], suite.unit), sep="\n")
             print("", report.summary(results, suite.unit), sep="\n", flush=True)
-    if options.plot:
+    if options.plot and any(result.times for result in results):
         from benchmarks import plot
 
         plot.draw(found, options.plot)

@@ -5,6 +5,7 @@ import pkgutil
 from typing import Any
 
 SUFFIX = "_peer"
+INSTALL = "pip install '.[benchmarks]'"
 
 
 class Unsupported(Exception):  # noqa: N818, for it is an answer, not a fault

@@ -50,8 +50,10 @@ def cells(result: Result, results: list[Result], peak: float) -> tuple[str, ...]
 
 def summary(results: Iterable[Result], unit: str) -> str:
     """For every workload the best peer and fastbp, each at its best number of threads."""
-    rows = [("workload", "best peer", "threads", f"µs/{unit}", "fastbp threads", f"µs/{unit}", "ratio", "aim", "")]
-    for name, best in bests(results).items():
+    found = bests(results)
+    aims = "aim" if any(best["fastbp"].workload.aim for best in found.values()) else ""
+    rows = [("workload", "best peer", "threads", f"µs/{unit}", "fastbp threads", f"µs/{unit}", "ratio", aims, "")]
+    for name, best in found.items():
         peer, own, aim = best["peer"], best["fastbp"], best["fastbp"].workload.aim
         ratio = peer.over(own)
         row = name, peer.library, str(peer.threads), number(peer.median), str(own.threads), number(own.median)

@@ -12,10 +12,20 @@ from benchmarks.loading import Unsupported
 from benchmarks.verification import Verdict
 from benchmarks.worker import Worker, WorkerError
 
-# s before each turn. OpenBLAS's threads spin on after a product: after 30 ms they still take a fifth to a third from
-# the next side's second thread, after 300 ms nothing.
-REST = 0.3
 
+@dataclass(frozen=True)
+class Pace:
+    """How many rounds, and how long."""
+
+    rounds: int
+    least_seconds: float  # the shortest turn in a round
+    # s before each turn. OpenBLAS's threads spin on after a product: after 30 ms they still take a fifth to a third
+    # from the next side's second thread, after 300 ms nothing.
+    rest: float
+
+
+FULL = Pace(11, 0.1, 0.3)
+QUICK = Pace(3, 0.01, 0.01)
 Verify = Callable[[Any, Worker], Verdict]
 
 
@@ -65,8 +75,8 @@ class Result:
 Action = Callable[[Worker, Result], None]
 
 
-def run(workload: Any, workers: list[Worker], verify: Verify, rounds: int, least_seconds: float) -> list[Result]:
-    """The workload on all sides. A turn is as many epochs or calls as take that side ``least_seconds``."""
+def run(workload: Any, workers: list[Worker], verify: Verify, pace: Pace) -> list[Result]:
+    """The workload on all sides. A turn is as many epochs or calls as take that side the pace's ``least_seconds``."""
     results = [Result(workload, worker.name, worker.threads) for worker in workers]
     steps = getattr(workload, "steps", 1)
 
@@ -80,18 +90,18 @@ def run(workload: Any, workers: list[Worker], verify: Verify, rounds: int, least
         worker.prepare(workload)
 
     def warm_up(worker: Worker, result: Result) -> None:
-        seconds = min(turn(worker, 1), turn(worker, 1))
-        result.units = max(1, math.ceil(least_seconds / seconds))
+        seconds = min(turn(worker, 1, pace.rest), turn(worker, 1, pace.rest))
+        result.units = max(1, math.ceil(pace.least_seconds / seconds))
 
     def take_turn(worker: Worker, result: Result) -> None:
-        result.times.append(turn(worker, result.units) * 1e6 / (result.units * steps))
+        result.times.append(turn(worker, result.units, pace.rest) * 1e6 / (result.units * steps))
 
-    for action in (check, prepare, warm_up, *[take_turn] * rounds):
+    for action in (check, prepare, warm_up, *[take_turn] * pace.rounds):
         for worker, result in zip(workers, results, strict=True):
             result.attempt(action, worker)
     return results
 
 
-def turn(worker: Worker, units: int) -> float:
-    time.sleep(REST)
+def turn(worker: Worker, units: int, rest: float) -> float:
+    time.sleep(rest)
     return worker.turn(units)

@@ -18,7 +18,7 @@ import sys
 import traceback
 from typing import Any
 
-from benchmarks.loading import Unsupported
+from benchmarks.loading import INSTALL, Unsupported
 
 # Some machines set them to work round old OpenBLAS bugs; they slow a current NumPy.
 UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
@@ -70,9 +70,7 @@ class Worker:
         line = self.process.stdout.readline()
         answer: dict[str, Any] = json.loads(line) if line else {"error": "the process ended without an answer"}
         if "missing" in answer:
-            raise MissingError(
-                f"{self.name} needs {answer['missing']}, which is not installed: pip install 'fastbp[benchmarks]'"
-            )
+            raise MissingError(f"{self.name}: the module {answer['missing']} is not installed: {INSTALL}")
         if "unsupported" in answer:
             raise Unsupported(answer["unsupported"])
         if "error" in answer:
