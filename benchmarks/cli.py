@@ -14,7 +14,6 @@ from benchmarks import loading, machine, report
 from benchmarks.runner import FULL, QUICK, Verify, run
 from benchmarks.worker import MissingError, Worker, WorkerError
 
-OURS = "fastbp"
 ALL = "all"
 
 
@@ -34,7 +33,7 @@ class Suite:
 
 
 def arguments(suite: Suite, line: list[str] | None) -> argparse.Namespace:
-    others = [name for name in loading.names(suite.peers) if name != OURS]
+    others = [name for name in loading.names(suite.peers) if name != report.OURS]
     workloads = list(suite.workloads)
     parser = argparse.ArgumentParser(prog=suite.command, description=suite.description)
     parser.add_argument(
@@ -109,7 +108,7 @@ def benchmark(suite: Suite, options: argparse.Namespace) -> int:
 def start(suite: Suite, options: argparse.Namespace, stack: ExitStack) -> tuple[list[Worker], dict[str, Any]]:
     """A worker for every library and number of threads, fastbp first, and what they say about themselves."""
     workers, libraries = [], {}
-    for name in (OURS, *options.peers):
+    for name in (report.OURS, *options.peers):
         try:
             started = [stack.enter_context(suite.worker(name, threads)) for threads in options.threads]
             abouts = [worker.about() for worker in started]

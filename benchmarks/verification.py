@@ -12,7 +12,7 @@ That holds where training is smooth. It jumps where ReLU's argument or the slope
 nearly 0: a value that lies within r of there may land on either side, and all that follows differs. Such an accident
 befalls some draws of data and weights, the more the larger the network and the longer the training, for every step adds
 to what differs: in keras_mlp beside JAX two of three draws of 10 steps, one of nine of 3. A wrong implementation is
-wrong in all. So it is enough that one draw agrees, of draws that grow shorter: all fail by accident about once in 100
+wrong in all. So it is enough that one draw agrees, of draws that grow shorter: all fail by accident perhaps once in 100
 times there, and less than once in 3000 in the others.
 
 Inference is smooth, relu too, and one call's outputs depend on k = Σ_layers (in + 1) terms: ‖y' - y‖ ≤ eps·√k·‖y‖, over
