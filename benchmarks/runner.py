@@ -1,72 +1,107 @@
-"""Runs workloads: verifies each peer against fastbp, then times both in turns."""
+"""Runs a workload on all sides: verifies each, then times them in turns."""
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from benchmarks import verification
+from benchmarks.loading import Unsupported
 from benchmarks.verification import Verdict
-from benchmarks.worker import Worker
-from benchmarks.workloads import Workload
-
-# s before each turn. OpenBLAS's threads spin on after a product: after 30 ms they still take a fifth to a third from
-# the next side's second thread, after 300 ms nothing.
-REST = 0.3
+from benchmarks.worker import Worker, WorkerError
 
 
 @dataclass(frozen=True)
-class Result:
-    """fastbp beside one peer on one workload. Times are µs a step, one for each round; none if not verified."""
+class Pace:
+    """How many rounds, and how long."""
 
-    workload: Workload
-    peer: str
-    verdict: Verdict
-    epochs: int  # in a round
-    ours: list[float]
-    theirs: list[float]
+    rounds: int
+    least_seconds: float  # the shortest turn in a round
+    # s before each turn. OpenBLAS's threads spin on after a product: after 30 ms they still take a fifth to a third
+    # from the next side's second thread, after 300 ms nothing.
+    rest: float
+
+
+FULL = Pace(11, 0.1, 0.3)
+QUICK = Pace(3, 0.01, 0.01)
+Verify = Callable[[Any, Worker], Verdict]
+
+
+@dataclass
+class Result:
+    """One library on one workload. Times are µs a step or a call, one for each round; none unless it is ``ok``."""
+
+    workload: Any  # a Workload or a Query
+    library: str
+    threads: int
+    state: str = "ok"  # or "failed": wrong results, or an error; or "skipped": the library cannot do that
+    note: str = ""  # what verification found, or why there are no times
+    units: int = 1  # epochs or calls in a turn
+    times: list[float] = field(default_factory=list)
 
     @property
-    def ratio(self) -> float:
-        """How many times as long the peer takes: the median over rounds, for noise often spans both turns of one."""
-        return float(np.median(np.divide(self.theirs, self.ours)))
+    def median(self) -> float:
+        return float(np.median(self.times))
+
+    @property
+    def iqr(self) -> float:
+        """Interquartile range."""
+        low, high = np.percentile(self.times, [25, 75])
+        return float(high - low)
 
     @property
     def gflops(self) -> float:
-        """FLOPs a second of fastbp, in 10⁹."""
-        return self.workload.flops / float(np.median(self.ours)) / 1000
+        """FLOPs a second, in 10⁹."""
+        return self.workload.flops / self.median / 1000
+
+    def over(self, other: "Result") -> float:
+        """How many times as long as the other: the median over rounds, for noise often spans both turns of one."""
+        return float(np.median(np.divide(self.times, other.times)))
+
+    def attempt(self, action: "Action", worker: Worker) -> None:
+        """Does it while all is well."""
+        if self.state != "ok":
+            return
+        try:
+            action(worker, self)
+        except Unsupported as reason:
+            self.state, self.note = "skipped", str(reason)
+        except WorkerError as error:
+            self.state, self.note, self.times = "failed", str(error), []
 
 
-def verify(workload: Workload, ours: Worker, theirs: Worker) -> Verdict:
-    """Trains some steps with both, from the same weights through the same batches."""
-    for draw in verification.draws(workload):
-        verdict = verification.compare(draw, ours.trained(draw), theirs.trained(draw))
-        if verdict.passed:
-            break
-    return verdict
+Action = Callable[[Worker, Result], None]
 
 
-def run(workload: Workload, ours: Worker, peers: list[Worker], rounds: int, least_seconds: float) -> list[Result]:
-    """The workload on all sides. A side's turn takes as many epochs as make ``least_seconds`` for the fastest."""
-    verdicts = [verify(workload, ours, peer) for peer in peers]
-    sides = [ours, *(peer for peer, verdict in zip(peers, verdicts, strict=True) if verdict.passed)]
-    epochs = 0
-    times: dict[str, list[float]] = {side.name: [] for side in (ours, *peers)}
-    if len(sides) > 1:
-        for side in sides:
-            side.prepare(workload)
-        warm_up = [min(turn(side, 1), turn(side, 1)) for side in sides]
-        epochs = max(1, math.ceil(least_seconds / min(warm_up)))
-        for _ in range(rounds):
-            for side in sides:
-                times[side.name].append(turn(side, epochs) * 1e6 / (epochs * workload.steps))
-    return [
-        Result(workload, peer.name, verdict, epochs, times[ours.name] if verdict.passed else [], times[peer.name])
-        for peer, verdict in zip(peers, verdicts, strict=True)
-    ]
+def run(workload: Any, workers: list[Worker], verify: Verify, pace: Pace) -> list[Result]:
+    """The workload on all sides. A turn is as many epochs or calls as take that side the pace's ``least_seconds``."""
+    results = [Result(workload, worker.name, worker.threads) for worker in workers]
+    steps = getattr(workload, "steps", 1)
+
+    def check(worker: Worker, result: Result) -> None:
+        verdict = verify(workload, worker)
+        result.note = str(verdict)
+        if not verdict.passed:
+            raise WorkerError(result.note)
+
+    def prepare(worker: Worker, result: Result) -> None:
+        worker.prepare(workload)
+
+    def warm_up(worker: Worker, result: Result) -> None:
+        seconds = min(turn(worker, 1, pace.rest), turn(worker, 1, pace.rest))
+        result.units = max(1, math.ceil(pace.least_seconds / seconds))
+
+    def take_turn(worker: Worker, result: Result) -> None:
+        result.times.append(turn(worker, result.units, pace.rest) * 1e6 / (result.units * steps))
+
+    for action in (check, prepare, warm_up, *[take_turn] * pace.rounds):
+        for worker, result in zip(workers, results, strict=True):
+            result.attempt(action, worker)
+    return results
 
 
-def turn(side: Worker, epochs: int) -> float:
-    time.sleep(REST)
-    return side.train(epochs)
+def turn(worker: Worker, units: int, rest: float) -> float:
+    time.sleep(rest)
+    return worker.turn(units)

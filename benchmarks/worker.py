@@ -1,50 +1,52 @@
-"""A process that trains with one library, as told in lines of JSON: one request, one answer.
+"""A process that runs one library, as told in lines of JSON: one request, one answer.
 
     {"do": "about"}                                         {"version": ..., ...}
-    {"do": "prepare", "workload": {...}}                    {}
-    {"do": "train", "epochs": 3, "shuffle": true}           {"seconds": ..., "loss": ...}
-    {"do": "save", "file": "weights.npz"}                   {}
+    {"do": "prepare", ...}                                  {}
     {"do": "quit"}
 
-An answer {"error": ...} says what went wrong.
+and what training.py and prediction.py add. Instead of an answer:
+
+    {"missing": "torch"}                                    a package that is not installed
+    {"unsupported": "takes one sample a call"}              why the library cannot do that
+    {"error": "Traceback ..."}                              what went wrong
 """
 
 import json
 import os
 import subprocess
 import sys
-import tempfile
-import time
 import traceback
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks import peers
-from benchmarks.verification import Trained
-from benchmarks.workloads import Workload
+from benchmarks.loading import INSTALL, Unsupported
 
 # Some machines set them to work round old OpenBLAS bugs; they slow a current NumPy.
 UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+THREADS = ("FASTBP_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class WorkerError(RuntimeError):
-    """A library cannot be imported, or failed."""
+    """A library failed."""
+
+
+class MissingError(WorkerError):
+    """A library is not installed."""
 
 
 class Worker:
     """The near side of the pipes: starts the process, asks, and ends it."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    module: str  # the far side: run with the library's name and the number of threads
+
+    def __init__(self, name: str, threads: int) -> None:
+        self.name, self.threads = name, threads
+        environment = {key: value for key, value in os.environ.items() if key not in UNSET}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", name],
+            [sys.executable, "-m", self.module, name, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={key: value for key, value in os.environ.items() if key not in UNSET},
+            env=environment | dict.fromkeys(THREADS, str(threads)),
         )
 
     def __enter__(self) -> "Worker":
@@ -52,7 +54,7 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         try:
-            self.process.communicate(json.dumps({"do": "quit"}) + "\n", timeout=2)
+            self.process.communicate(json.dumps({"do": "quit"}) + "\n", timeout=5)
         except subprocess.TimeoutExpired:  # it is at work still: this side stopped at an error or Ctrl-C
             self.process.kill()
             self.process.communicate()
@@ -67,71 +69,46 @@ class Worker:
             raise WorkerError(f"the worker for {self.name} has ended") from None
         line = self.process.stdout.readline()
         answer: dict[str, Any] = json.loads(line) if line else {"error": "the process ended without an answer"}
+        if "missing" in answer:
+            raise MissingError(f"{self.name}: the module {answer['missing']} is not installed: {INSTALL}")
+        if "unsupported" in answer:
+            raise Unsupported(answer["unsupported"])
         if "error" in answer:
-            raise WorkerError(f"{self.name} failed when asked to {do!r}:\n{answer['error']}")
+            raise WorkerError(f"{self.name} failed when asked to {do!r}:\n{answer['error'].strip()}")
         return answer
 
     def about(self) -> dict[str, Any]:
         return self.ask("about")
 
-    def prepare(self, workload: Workload) -> None:
-        self.ask("prepare", workload=asdict(workload))
+    # What the two kinds of workers define:
 
-    def train(self, epochs: int = 1) -> float:
-        """Seconds for some shuffled epochs."""
-        return float(self.ask("train", epochs=epochs, shuffle=True)["seconds"])
+    def prepare(self, workload: Any) -> None:
+        """Builds the network and its data."""
+        raise NotImplementedError
 
-    def trained(self, workload: Workload) -> Trained:
-        """What comes of one epoch in order."""
-        self.prepare(workload)
-        loss = self.ask("train", epochs=1, shuffle=False)["loss"]
-        with tempfile.TemporaryDirectory() as folder:  # tens of megabytes are no line of JSON
-            file = Path(folder, "weights.npz")
-            self.ask("save", file=str(file))
-            with np.load(file) as saved:
-                return Trained(loss, [saved[key] for key in saved.files])
+    def turn(self, units: int) -> float:
+        """Seconds for some epochs or calls."""
+        raise NotImplementedError
 
 
-class Served:
-    """The far side: the library's peer, and answers to what is asked of it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.peer: Any = None
-
-    def answer(self, do: str, **details: Any) -> dict[str, Any]:
-        if do == "about":
-            return peers.load(self.name).about()
-        if do == "prepare":
-            self.peer = None  # frees the last workload first
-            workload = Workload(**details["workload"])
-            self.peer = peers.load(self.name)(workload, *workload.data(), workload.initial_weights())
-            return {}
-        if do == "train":
-            started = time.perf_counter()
-            loss = self.peer.train(**details)
-            return {"seconds": time.perf_counter() - started, "loss": float(loss)}
-        if do == "save":
-            np.savez(details["file"], *self.peer.weights())
-            return {}
-        raise ValueError(f"unknown request {do!r}")
-
-
-def main(name: str) -> None:
+def serve(served: Any, threads: int) -> None:
+    """The far side: answers every request by the method of that name."""
+    if hasattr(os, "sched_setaffinity"):  # XLA takes as many threads as there are cores, whatever the environment says
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not get between the answers
-    served = Served(name)
     with answers:
         for line in sys.stdin:
             request = json.loads(line)
-            if request["do"] == "quit":
+            do = request.pop("do")
+            if do == "quit":
                 break
             try:
-                answer = served.answer(**request)
+                answer = getattr(served, do)(**request) or {}
+            except ModuleNotFoundError as error:
+                answer = {"missing": error.name}
+            except Unsupported as reason:
+                answer = {"unsupported": str(reason)}
             except Exception:
                 answer = {"error": traceback.format_exc()}
             print(json.dumps(answer), file=answers, flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -11,6 +11,16 @@ Array = npt.NDArray[np.float32]
 LEARNING_RATES = {"sgd": 0.01, "adam": 0.001}  # Keras's defaults
 
 
+def initial_weights(widths: tuple[int, ...], seed: int) -> list[Array]:
+    """Kernel (in, out) and bias (out) of every layer. He's scale keeps the signal's size through deep stacks."""
+    rng = np.random.default_rng([seed, 0])
+    weights = []
+    for a, b in pairwise(widths):
+        weights.append(rng.standard_normal((a, b), dtype=np.float32) * np.float32(np.sqrt(2 / a)))
+        weights.append(np.zeros(b, np.float32))
+    return weights
+
+
 @dataclass(frozen=True)
 class Workload:
     """A dense network and how it is trained. The last layer is softmax for cross-entropy, linear for squared error."""
@@ -22,6 +32,7 @@ class Workload:
     samples: int  # a whole number of batches, so that no peer needs a ragged last one
     loss: str  # "mse" or "crossentropy", the latter from labels 0, 1, 2 ...
     optimizer: str  # "sgd" or "adam"
+    aim: float  # how many times as fast as the best peer fastbp is to be
     seed: int = 20240229
 
     def __post_init__(self) -> None:
@@ -44,13 +55,7 @@ class Workload:
         return self.batch * (3 * sum(products) - products[0])
 
     def initial_weights(self) -> list[Array]:
-        """Kernel (in, out) and bias (out) of every layer. He's scale keeps the signal's size through deep stacks."""
-        rng = np.random.default_rng([self.seed, 0])
-        weights = []
-        for a, b in pairwise(self.widths):
-            weights.append(rng.standard_normal((a, b), dtype=np.float32) * np.float32(np.sqrt(2 / a)))
-            weights.append(np.zeros(b, np.float32))
-        return weights
+        return initial_weights(self.widths, self.seed)
 
     def data(self) -> tuple[Array, npt.NDArray[np.generic]]:
         """X (samples, in) and y (samples, out), or labels (samples).
@@ -68,15 +73,15 @@ class Workload:
 WORKLOADS = {
     workload.name: workload
     for workload in (
-        Workload("digits", (64, 32, 10), "relu", 32, 1792, "crossentropy", "sgd"),
-        Workload("keras_hello", (784, 128, 10), "relu", 32, 19200, "crossentropy", "sgd"),
-        Workload("keras_mlp", (784, 512, 512, 10), "relu", 128, 12800, "crossentropy", "adam"),
-        Workload("narrow46", (10, 46, 46, 10), "relu", 128, 12800, "mse", "adam"),
-        Workload("tabular", (32, 256, 256, 1), "relu", 256, 51200, "mse", "adam"),
-        Workload("wide", (1024, 2048, 2048, 1024), "relu", 256, 2560, "mse", "sgd"),
-        Workload("online", (32, 64, 64, 4), "relu", 1, 2000, "mse", "sgd"),
-        Workload("higgs300", (28, 300, 300, 300, 300, 300, 1), "tanh", 100, 10000, "mse", "adam"),
-        Workload("fullbatch", (4, 32, 16, 4), "tanh", 10000, 200000, "mse", "adam"),
-        Workload("deep", (64, *[64] * 12, 8), "relu", 64, 6400, "mse", "sgd"),
+        Workload("digits", (64, 32, 10), "relu", 32, 1792, "crossentropy", "sgd", 8),
+        Workload("keras_hello", (784, 128, 10), "relu", 32, 19200, "crossentropy", "sgd", 3),
+        Workload("keras_mlp", (784, 512, 512, 10), "relu", 128, 12800, "crossentropy", "adam", 1.8),
+        Workload("narrow46", (10, 46, 46, 10), "relu", 128, 12800, "mse", "adam", 6),
+        Workload("tabular", (32, 256, 256, 1), "relu", 256, 51200, "mse", "adam", 2),
+        Workload("wide", (1024, 2048, 2048, 1024), "relu", 256, 2560, "mse", "sgd", 1.35),
+        Workload("online", (32, 64, 64, 4), "relu", 1, 2000, "mse", "sgd", 2.5),
+        Workload("higgs300", (28, 300, 300, 300, 300, 300, 1), "tanh", 100, 10000, "mse", "adam", 2),
+        Workload("fullbatch", (4, 32, 16, 4), "tanh", 10000, 200000, "mse", "adam", 8),
+        Workload("deep", (64, *[64] * 12, 8), "relu", 64, 6400, "mse", "sgd", 3),
     )
 }

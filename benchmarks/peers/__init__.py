@@ -1,7 +1,5 @@
-"""The libraries that are timed: one file each, ``<name>_peer.py``, that defines a class ``Peer`` as below."""
+"""The libraries whose training is timed: one file each, ``<name>_peer.py``, that defines a class ``Peer`` as below."""
 
-import importlib
-import pkgutil
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,14 +7,15 @@ import numpy.typing as npt
 
 from benchmarks.workloads import Array, Workload
 
-SUFFIX = "_peer"
-
 
 class Peer(Protocol):
     """A network in training in one library. All arithmetic is float32."""
 
     def __init__(self, workload: Workload, x: Array, y: npt.NDArray[np.generic], weights: list[Array]) -> None:
-        """A network with these initial weights: kernel (in, out), then bias (out), layer by layer."""
+        """A network with these initial weights: kernel (in, out), then bias (out), layer by layer.
+
+        Raises loading.Unsupported if the library cannot do that.
+        """
 
     def train(self, epochs: int, shuffle: bool) -> float:
         """Trains on, and gives the mean loss of the last epoch as it was met, batch by batch.
@@ -30,14 +29,3 @@ class Peer(Protocol):
     @staticmethod
     def about() -> dict[str, Any]:
         """What to print about the library: its version first, and its threads."""
-
-
-def names() -> list[str]:
-    """All peers there are, fastbp among them."""
-    return [module.name.removesuffix(SUFFIX) for module in pkgutil.iter_modules(__path__)]
-
-
-def load(name: str) -> type[Peer]:
-    """The peer of that name; imports its library."""
-    peer: type[Peer] = importlib.import_module(f"{__name__}.{name}{SUFFIX}").Peer
-    return peer

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks import blas
 from benchmarks.workloads import Array, Workload
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Adam's, as in Keras
@@ -155,17 +156,4 @@ class Peer:
 
     @staticmethod
     def about() -> dict[str, Any]:
-        blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-        return {
-            "version": np.__version__,
-            "BLAS": f"{blas['name']} {blas['version']}",
-            "threads": blas_threads(),
-        }
-
-
-def blas_threads() -> int | str:
-    try:
-        import threadpoolctl
-    except ImportError:
-        return "as its BLAS chooses"
-    return max((pool["num_threads"] for pool in threadpoolctl.threadpool_info()), default="unknown")
+        return blas.about()
