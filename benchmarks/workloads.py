@@ -32,7 +32,7 @@ class Workload:
     samples: int  # a whole number of batches, so that no peer needs a ragged last one
     loss: str  # "mse" or "crossentropy", the latter from labels 0, 1, 2 ...
     optimizer: str  # "sgd" or "adam"
-    aim: float  # how many times as fast as the best peer fastbp is to be
+    aim: float | None = None  # how many times as fast as the best peer fastbp is to be
     seed: int = 20240229
 
     def __post_init__(self) -> None:
