@@ -157,12 +157,11 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
           py::arg("samples"), "Stores the gradients of the loss over all samples, and changes nothing else.")
       .def(
           "apply_gradients",
-          [](Train& self, const std::vector<double>& hyperparameters) {
+          [](Train& self) {
             const Busy busy(busy_flag(self));
-            self.optimizer().set_hyperparameters(hyperparameters);
             self.apply_gradients();
           },
-          py::arg("hyperparameters"), "One step of the optimiser by the gradients that are stored.");
+          "One step of the optimiser by the gradients that are stored.");
 }
 
 }  // namespace

@@ -444,7 +444,7 @@ class Sequential:
 
     def apply_gradients(self) -> None:
         """One step of the compiled optimiser by ``gradients``, which stay as they are."""
-        self._require_trainer(loss=False).apply_gradients()
+        (self._trainer or self._require_trainer(loss=False)).apply_gradients()
 
     def zero_gradients(self) -> None:
         """Sets all ``gradients`` to 0."""

@@ -4,10 +4,8 @@ An optimiser holds the settings; what it remembers of earlier steps (its slots) 
 """
 
 import math
-from functools import cache
 from typing import Any
 
-from fastbp import _core
 from fastbp._registry import Registry
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "Optimizer", "get"]
@@ -18,11 +16,6 @@ def _fraction(name: str, value: float) -> float:
     if not 0.0 <= value < 1.0:
         raise ValueError(f"{name} must be in [0, 1); got {value}")
     return value
-
-
-@cache
-def _fields(kernel: str) -> list[str]:
-    return _core.optimizer_fields(kernel)[1]
 
 
 class Optimizer:
@@ -49,10 +42,6 @@ class Optimizer:
     def kernel(self) -> str:
         """The name of the core's update rule."""
         return self.name
-
-    def hyperparameters(self) -> list[float]:
-        """The numbers that the core's rule takes, in its order."""
-        return [getattr(self, field) for field in _fields(self.kernel)]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal optimiser.

@@ -36,6 +36,7 @@ class Trainer:
         self.network = network
         self.optimizer = optimizer
         self.kernel = optimizer.kernel
+        self.settings: dict[str, Any] = {}  # those of the optimiser that the core has
         self.loss = loss
         self.names = ["loss", *(metric.name for metric, _ in metrics)]
         core: Any = _core.Trainer32 if model.dtype == np.float32 else _core.Trainer64
@@ -54,6 +55,15 @@ class Trainer:
                 f"the optimiser was compiled as {self.kernel} and is {self.optimizer.kernel} now: compile again"
             )
 
+    def _hand_over_settings(self) -> None:
+        """Gives the core the optimiser's settings, where they have changed."""
+        settings = vars(self.optimizer)
+        if settings != self.settings:
+            self._require_same_rule()
+            fields = _core.optimizer_fields(self.kernel)[1]
+            self.core.set_hyperparameters([getattr(self.optimizer, field) for field in fields])
+            self.settings = settings.copy()
+
     def require_trainable(self) -> None:
         """RuntimeError if a weight is NaN or infinite, or the optimiser has become another since compile."""
         self._require_same_rule()
@@ -69,15 +79,14 @@ class Trainer:
 
     def train(self, samples: Any, batch_size: int, shuffle_epoch: int | None, first: int, last: int) -> Means:
         """Trains on batches [first, last) of an epoch."""
-        self._require_same_rule()
-        self.core.set_hyperparameters(self.optimizer.hyperparameters())
+        self._hand_over_settings()
         self.core.set_threads(get_num_threads())
         return self.core.train(samples, batch_size, shuffle_epoch, first, last)
 
     def apply_gradients(self) -> None:
         """One step by the gradients that are stored."""
-        self._require_same_rule()
-        self.core.apply_gradients(self.optimizer.hyperparameters())
+        self._hand_over_settings()
+        self.core.apply_gradients()
 
     def step(self, samples: Any, batch_size: int) -> dict[str, float]:
         """One step on all samples as one batch."""
