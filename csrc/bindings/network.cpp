@@ -13,7 +13,7 @@
 namespace fastbp {
 namespace {
 
-constexpr long kPredictRows = 256;  // rows at a time: enough for the product, few enough for the caches
+constexpr long kPredictRows = 512;  // rows at a time: enough for the product, few enough for the caches
 
 template <typename T>
 std::shared_ptr<PyNetwork<T>> make_network(long inputs, const std::vector<std::tuple<long, std::string, bool>>& layers,

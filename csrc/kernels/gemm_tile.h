@@ -131,7 +131,7 @@ struct Packing {
     constexpr long item = static_cast<long>(sizeof(T));
     const long whole = p.k > 0 ? p.k : 1;
     const long depth = p.c && p.k >= kPackedDepth * 3 / 2 ? kPackedDepth : whole;
-    if (!p.pack || depth * kTileRows * item > kPackBytes - kPackedBytes) return {false, false, whole};
+    if (!p.pack || 2 * depth * kTileRows * item > kPackBytes - kPackedBytes) return {false, false, whole};
     const bool b = p.m >= kPackFromRows && p.k * padded<T>(p.n) * item >= kPackFromBytes &&
                    depth * kBlockStep<T> * item <= kPackedBytes;
     const bool a = p.a_row == 1 && p.n > kLanes<T> && (b || p.a_col * item >= kPackFromStride);
@@ -157,16 +157,25 @@ void pack_b(T* out, const T* b, long b_stride, long k, long cols) {
   }
 }
 
-// out (k, rows), of an A whose rows follow each other.
+// Two panels of A, whose rows follow each other, so that a line of it is read once: out = (k, rows) of the first, then
+// of the second. Returns where the second begins.
 template <typename T>
-void pack_a(T* out, const T* a, long a_col, long k, long rows) {
-  if (rows == kTileRows) {
-    for (long i = 0; i < k; ++i, a += a_col, out += kTileRows) __builtin_memcpy(out, a, kTileRows * sizeof(T));
-    return;
+T* pack_a(T* out, const T* a, long a_col, long k, long rows) {
+  constexpr long most = kTileRows;
+  T* second = out + smaller(rows, most) * k;
+  if (rows == 2 * most) {
+    for (long i = 0; i < k; ++i, a += a_col) {
+      __builtin_memcpy(out + i * most, a, most * sizeof(T));
+      __builtin_memcpy(second + i * most, a + most, most * sizeof(T));
+    }
+    return second;
   }
-  for (long i = 0; i < k; ++i, a += a_col, out += rows) {
-    for (long r = 0; r < rows; ++r) out[r] = a[r];
+  const long first_rows = smaller(rows, most);
+  for (long i = 0; i < k; ++i, a += a_col) {
+    for (long r = 0; r < first_rows; ++r) out[i * first_rows + r] = a[r];
+    for (long r = most; r < rows; ++r) second[i * (rows - most) + r - most] = a[r];
   }
+  return second;
 }
 
 // Whole padded rows of C are written: B's pads are 0 and so become C's.
@@ -178,7 +187,8 @@ void product(const Product<T>& p) {
   const long depth = packing.depth;
   const long block = block_cols<T>(p.n, depth, packing.b ? kPackedBytes : kBlockBytes);
   const Start<T> bias = {p.bias, p.bias_by_row ? 1 : 0, p.bias_by_row ? 0 : 1};
-  T* packed_a = packing.a ? p.pack + kPackedBytes / sizeof(T) : nullptr;
+  T* const packed_pair = packing.a ? p.pack + kPackedBytes / sizeof(T) : nullptr;
+  T* packed_second = nullptr;
 
   for (long n0 = 0; n0 < p.n; n0 += block) {
     const long cols = smaller(block, p.n - n0), padded_cols = padded<T>(cols);
@@ -192,7 +202,9 @@ void product(const Product<T>& p) {
         const long c_stride = p.c ? p.c_stride : padded_cols;
         const Start<T> start = k0 > 0 || p.accumulate ? Start<T>{c, c_stride, 1} : bias.at(m0, n0);
         const T* a = p.a + m0 * p.a_row + k0 * p.a_col;
-        if (packing.a) pack_a(packed_a, a, p.a_col, k, rows);
+        const bool is_first = m0 / kTileRows % 2 == 0;
+        if (packing.a && is_first) packed_second = pack_a(packed_pair, a, p.a_col, k, smaller(2 * kTileRows, p.m - m0));
+        const T* packed_a = is_first ? packed_pair : packed_second;
         for (long n = 0, wide; n < padded_cols; n += wide) {
           const int vectors = next_tile((padded_cols - n) / kLanes<T>);
           wide = vectors * kLanes<T>;
