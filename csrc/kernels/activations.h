@@ -1,4 +1,4 @@
-// Activations and their slopes. To add one: a struct, and its place in ACTIVATIONS at the end.
+// Activations and their slopes. To add one: a struct, and its place in Activations at the end.
 #pragma once
 
 #include "kernels/kernel_table.h"

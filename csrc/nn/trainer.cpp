@@ -224,15 +224,21 @@ void Trainer<T>::prepare(long batch, Mode mode, long steps) {
   const bool backward = mode != Mode::evaluate;
   plan_ = plan_of(batch, backward ? arena.size() * static_cast<long>(sizeof(T)) : 0);
   team_size_ = forces_team_ ? threads_ : best_team_size(network_->cost(batch, plan_, backward, steps), threads_);
-  const size_t spaces = plan_.groups == 1 ? 1 : team_size_;
-  const int members = plan_.groups == 1 ? team_size_ : 1;
+  size_t spaces = plan_.groups == 1 ? 1 : team_size_;
+  int members = plan_.groups == 1 ? team_size_ : 1;
+  long samples = plan_.chunk;
   const auto fits = [&](const Workspace<T>& ws) {
-    return ws.layout() == plan_.layout && ws.samples() >= plan_.chunk && ws.members() >= members;
+    return ws.layout() == plan_.layout && ws.samples() >= samples && ws.members() >= members;
   };
   if (workspaces_.size() < spaces || !std::all_of(workspaces_.begin(), workspaces_.end(), fits)) {
+    if (!workspaces_.empty() && workspaces_[0].layout() == plan_.layout) {  // for those before as well: they come again
+      spaces = std::max(spaces, workspaces_.size());
+      members = std::max(members, workspaces_[0].members());
+      samples = std::max(samples, workspaces_[0].samples());
+    }
     workspaces_.clear();  // first, so that memory need not hold both
     for (size_t i = 0; i < spaces; ++i) {
-      workspaces_.emplace_back(network_->layers(), plan_.chunk, plan_.layout, Workspace<T>::Use::training, members);
+      workspaces_.emplace_back(network_->layers(), samples, plan_.layout, Workspace<T>::Use::training, members);
     }
   }
   while (backward && static_cast<int>(group_gradients_.size()) < plan_.groups - 1) {
