@@ -1,5 +1,7 @@
 """How batches are cut into chunks and groups, and that the numbers do not show it."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -93,10 +95,8 @@ def test_a_wide_network_takes_a_large_batch_in_chunks():
         np.testing.assert_allclose(gradient, (first + second) / 2, rtol=0, atol=1e-13)
 
 
-@pytest.mark.skipif(not hasattr(__import__("os"), "sched_getaffinity"), reason="no affinity here")
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity here")
 def test_threads_leave_the_affinity_as_it_was():
-    import os
-
     before = os.sched_getaffinity(0)
     made = model()
     made._require_trainer().core.force_team = True
