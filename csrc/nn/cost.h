@@ -16,8 +16,8 @@ constexpr int kMostMembers = 1 << 10;
 
 // The size of team, at most `most`, that is expected to be done first; a larger one must be worth a tenth.
 //
-// Measured on two cores of a server: a barrier takes 0.2 µs and unevenness as much again; what the other core has in its
-// cache comes at 11 GB/s.
+// Measured on two cores of a server: a barrier takes 0.2 µs and unevenness as much again; what the other core has in
+// its cache comes at 11 GB/s.
 inline int best_team_size(const Cost& cost, int most) {
   constexpr double kBarrier = 0.5e-6;
   constexpr double kBytes = 11e9;

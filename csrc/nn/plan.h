@@ -8,9 +8,9 @@
 
 namespace fastbp {
 
-// A batch goes through the network in chunks of samples. In one group, all members of a team work on each chunk together.
-// In several, each chunk is gone through by one member, forward and back, while it sits in that core's cache, and
-// nobody waits for anybody; each group of chunks adds up gradients of its own, which are added in order at the end.
+// A batch goes through the network in chunks of samples. In one group, all members of a team work on each chunk
+// together. In several, each chunk is gone through by one member, forward and back, while it sits in that core's cache,
+// and nobody waits for anybody; each group of chunks adds up gradients of its own, which are added in order at the end.
 struct Plan {
   Layout layout;
   long chunk;  // samples
