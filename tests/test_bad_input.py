@@ -611,7 +611,8 @@ def test_the_cores_samples_check_their_arrays(x, y, weight, message):
 
 
 def core_trainer(loss="mean_squared_error", optimizer="sgd", metrics=(), from_logits=False):
-    return _core.Trainer32(core_network(), loss, from_logits, optimizer, list(metrics), 0)
+    metrics = [(name, [], weighted) for name, weighted in metrics]
+    return _core.Trainer32(core_network(), loss, [], from_logits, optimizer, metrics, 0)
 
 
 @pytest.mark.parametrize(

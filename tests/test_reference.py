@@ -152,7 +152,7 @@ def test_single_losses_and_slopes(name, from_logits, columns, dtype, isa):
     dense = reference.one_hot(y, columns) if y.ndim == 1 else y
     value, slope = loss(pred.astype(np.float64), dense)
     targets = y.astype(np.int32) if y.ndim == 1 else np.ascontiguousarray(y, dtype)
-    ours, d = _core.loss(pred, targets, name, from_logits, isa)
+    ours, d = _core.loss(pred, targets, name, from_logits, isa=isa)
     eps = np.finfo(dtype).eps
     # Probabilities near 1 lose digits in 1 - p; below 0.01 away that is a factor of at most 100.
     np.testing.assert_allclose(ours, value, rtol=0, atol=200 * eps * np.sqrt(columns) * max(1, np.abs(value).max()))
@@ -165,7 +165,7 @@ def test_single_losses_and_slopes(name, from_logits, columns, dtype, isa):
 @pytest.mark.parametrize("columns", [1, 3, 16, 17, 33])
 def test_single_activations(name, columns, dtype, isa):
     z = np.random.default_rng(3).normal(size=(7, columns)).astype(dtype) * 5
-    a = _core.activation(z, name, isa)
+    a = _core.activation(z, name, isa=isa)
     expected = reference.ACTIVATIONS[name][0](z.astype(np.float64))
     # a softmax is accurate to a few ULP of exp, and exp's argument z - max carries up to 40 eps/2
     np.testing.assert_allclose(a, expected, rtol=64 * np.finfo(dtype).eps, atol=np.finfo(dtype).tiny)

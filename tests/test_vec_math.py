@@ -87,5 +87,5 @@ def test_every_function_is_checked():
 @pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "softmax"])
 @pytest.mark.parametrize("isa", _core.available_isas())
 def test_activations_show_nan(isa, name):
-    a = _core.activation(np.array([[1.0, np.nan, 2.0]]), name, isa)
+    a = _core.activation(np.array([[1.0, np.nan, 2.0]]), name, isa=isa)
     assert np.isnan(a[0, 1])

@@ -31,20 +31,46 @@ struct Padded {
   MatrixView<T> view;
 };
 
-template <typename T>
-py::array activation(const py::array& z, const std::string& name, const std::string& isa) {
-  const auto& kernel = find_by_name(kernels_of<T>(table_of(isa)).activations, name, "activation");
-  const Padded<T> a(matrix_of<T>(z, "x"));
-  kernel.forward[samples_in_rows](a.view.data, a.view.rows, a.view.cols, a.view.stride);
-  return a.array();
-}
-
 // A matrix turned on its side, rows padded: samples in columns, as losses and metrics have them.
 template <typename T>
 Padded<T> columns(MatrixView<const T> rows, const Kernels<T>& kernels) {
   Padded<T> result(rows.cols, rows.rows);
   kernels.transpose(result.view.data, result.view.stride, rows.data, rows.stride, nullptr, rows.rows, rows.cols);
   return result;
+}
+
+using Numbers = std::vector<double>;
+
+template <typename T>
+py::array activation(const py::array& z, const std::string& name, const Numbers& settings, const std::string& isa) {
+  const auto& kernel = find_by_name(kernels_of<T>(table_of(isa)).activations, name, "activation");
+  const Padded<T> a(matrix_of<T>(z, "x"));
+  require_settings(kernel, settings, a.view.cols);
+  kernel.forward[samples_in_rows](a.view.data, nullptr, a.view.rows, a.view.cols, a.view.stride, settings.data());
+  return a.array();
+}
+
+// d ⊙ f'(z), or dᵀ·f' where each output depends on all inputs; by either layout.
+template <typename T>
+py::array activation_slopes(const py::array& z, const py::array& d_array, const std::string& name,
+                            const Numbers& settings, Layout layout, const std::string& isa) {
+  const Kernels<T>& kernels = kernels_of<T>(table_of(isa));
+  const auto& kernel = find_by_name(kernels.activations, name, "activation");
+  require_settings(kernel, settings, z.ndim() == 2 ? z.shape(1) : 0);
+  const auto laid = [&](MatrixView<const T> rows) {
+    return layout == samples_in_rows ? Padded<T>(rows) : columns(rows, kernels);
+  };
+  const Padded<T> a = laid(matrix_of<T>(z, "x")), d = laid(matrix_of<T>(d_array, "d"));
+  const Padded<T> slope(a.view.rows, a.view.cols);
+  if (a.view.rows != d.view.rows || a.view.cols != d.view.cols) {
+    throw std::invalid_argument("x and d differ in shape");
+  }
+  const MatrixView<T> v = a.view;
+  kernel.forward[layout](v.data, kernel.keeps_slope ? slope.view.data : nullptr, v.rows, v.cols, v.stride,
+                         settings.data());
+  kernel.backward[layout](d.view.data, kernel.keeps_slope ? slope.view.data : v.data, v.rows, v.cols, v.stride,
+                          settings.data());
+  return layout == samples_in_rows ? d.array() : columns<T>(d.view, kernels).array();
 }
 
 // Targets as a kernel takes them, and their memory.
@@ -71,33 +97,39 @@ struct HeldTargets {
 
 template <typename T>
 std::tuple<py::array, py::array> loss(const py::array& outputs, const py::array& targets, const std::string& name,
-                                      bool from_logits, const std::string& isa) {
+                                      const Numbers& settings, bool from_logits, const std::string& isa) {
   const Kernels<T>& kernels = kernels_of<T>(table_of(isa));
   const auto& kernel = find_by_name(kernels.losses, name, "loss");
   const LossColumns<T> on_columns = from_logits ? kernel.on_logits : kernel.on_output;
   if (!on_columns) throw std::invalid_argument(name + " has no form on logits");
   const MatrixView<const T> rows = matrix_of<T>(outputs, "y_pred");
+  require_settings(kernel, settings, rows.cols);
   const HeldTargets<T> t(targets, kernel.sparse, rows, kernels);
   const Padded<T> y = columns(rows, kernels);
   const Padded<T> d(rows.cols, rows.rows);
   const AlignedBuffer<T> scale(padded<T>(rows.rows)), values(padded<T>(rows.rows));
   std::fill_n(scale.data(), rows.rows, T(1));
   on_columns(values.data(), d.view.data, nullptr, y.view.data, t.view, scale.data(), rows.cols, rows.rows,
-             y.view.stride);
+             y.view.stride, settings.data());
   const Padded<T> slopes = columns<T>(d.view, kernels);
   return {py::array_t<T>(rows.rows, values.data()), slopes.array()};
 }
 
 template <typename T>
-py::array metric(const py::array& outputs, const py::array& targets, const std::string& name, const std::string& isa) {
+Numbers metric(const py::array& outputs, const py::array& targets, const std::optional<py::array>& weights,
+               const std::string& name, const Numbers& settings, const std::string& isa) {
   const Kernels<T>& kernels = kernels_of<T>(table_of(isa));
   const auto& kernel = find_by_name(kernels.metrics, name, "metric");
   const MatrixView<const T> rows = matrix_of<T>(outputs, "y_pred");
+  require_settings(kernel, settings, rows.cols);
   const HeldTargets<T> t(targets, kernel.sparse, rows, kernels);
   const Padded<T> y = columns(rows, kernels);
-  const AlignedBuffer<T> values(padded<T>(rows.rows));
-  kernel.columns(values.data(), y.view.data, t.view, rows.cols, rows.rows, y.view.stride);
-  return py::array_t<T>(rows.rows, values.data());
+  const Padded<T> scratch(rows.cols, rows.rows);
+  const T* weight = weights ? vector_of<T>(*weights, rows.rows, "sample_weight") : nullptr;
+  Numbers state(kernel.state_size(rows.cols, settings.data()));
+  kernel.accumulate(state.data(), scratch.view.data, y.view.data, t.view, weight, rows.cols, rows.rows, y.view.stride,
+                    settings.data());
+  return state;
 }
 
 template <typename T>
@@ -181,25 +213,48 @@ void register_kernels(py::module_& m) {
       },
       py::arg("name"), "The names of an optimiser's slots and hyperparameters.");
   m.def(
-      "activation",
-      [](const py::array& z, const std::string& name, const std::string& isa) {
-        return by_dtype(z, [&](auto t) { return activation<decltype(t)>(z, name, isa); });
+      "settings_of",
+      [](const std::string& kind, const std::string& name) {
+        const Kernels<float>& k = table_of("").f32;
+        const Settings settings = kind == "activation" ? find_by_name(k.activations, name, "activation").settings
+                                  : kind == "loss"     ? find_by_name(k.losses, name, "loss").settings
+                                                       : find_by_name(k.metrics, name, "metric").settings;
+        return std::vector<std::string>(settings.names, settings.names + settings.count);
       },
-      py::arg("z"), py::arg("name"), py::arg("isa") = "", "f(z) for z (n, m).");
+      py::arg("kind"), py::arg("name"), "The names of the numbers that an activation, a loss or a metric takes.");
+  m.def(
+      "activation",
+      [](const py::array& z, const std::string& name, const Numbers& settings, const std::string& isa) {
+        return by_dtype(z, [&](auto t) { return activation<decltype(t)>(z, name, settings, isa); });
+      },
+      py::arg("z"), py::arg("name"), py::arg("settings") = Numbers(), py::arg("isa") = "", "f(z) for z (n, m).");
+  m.def(
+      "activation_slopes",
+      [](const py::array& z, const py::array& d, const std::string& name, const Numbers& settings, bool in_columns,
+         const std::string& isa) {
+        const Layout layout = in_columns ? samples_in_columns : samples_in_rows;
+        return by_dtype(z, [&](auto t) { return activation_slopes<decltype(t)>(z, d, name, settings, layout, isa); });
+      },
+      py::arg("z"), py::arg("d"), py::arg("name"), py::arg("settings") = Numbers(), py::arg("in_columns") = false,
+      py::arg("isa") = "", "From d = ∂loss/∂f(z) (n, m) to ∂loss/∂z.");
   m.def(
       "loss",
       [](const py::array& y_pred, const py::array& y_true, const std::string& name, bool from_logits,
-         const std::string& isa) {
-        return by_dtype(y_pred, [&](auto t) { return loss<decltype(t)>(y_pred, y_true, name, from_logits, isa); });
+         const Numbers& settings, const std::string& isa) {
+        return by_dtype(y_pred,
+                        [&](auto t) { return loss<decltype(t)>(y_pred, y_true, name, settings, from_logits, isa); });
       },
-      py::arg("y_pred"), py::arg("y_true"), py::arg("name"), py::arg("from_logits"), py::arg("isa") = "",
-      "The losses (n) and their slopes with respect to y_pred (n, m).");
+      py::arg("y_pred"), py::arg("y_true"), py::arg("name"), py::arg("from_logits"), py::arg("settings") = Numbers(),
+      py::arg("isa") = "", "The losses (n) and their slopes with respect to y_pred (n, m).");
   m.def(
       "metric",
-      [](const py::array& y_pred, const py::array& y_true, const std::string& name, const std::string& isa) {
-        return by_dtype(y_pred, [&](auto t) { return metric<decltype(t)>(y_pred, y_true, name, isa); });
+      [](const py::array& y_pred, const py::array& y_true, const std::string& name, const Numbers& settings,
+         const std::optional<py::array>& sample_weight, const std::string& isa) {
+        return by_dtype(
+            y_pred, [&](auto t) { return metric<decltype(t)>(y_pred, y_true, sample_weight, name, settings, isa); });
       },
-      py::arg("y_pred"), py::arg("y_true"), py::arg("name"), py::arg("isa") = "", "The metric of each row (n).");
+      py::arg("y_pred"), py::arg("y_true"), py::arg("name"), py::arg("settings") = Numbers(),
+      py::arg("sample_weight") = py::none(), py::arg("isa") = "", "The sums that a metric is computed from.");
   m.def(
       "product",
       [](const py::array& a, const py::array& b, bool transpose_a, const std::string& isa) {

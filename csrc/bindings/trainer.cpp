@@ -71,14 +71,6 @@ std::atomic<bool>& busy_flag(const Trainer<T>& trainer) {
   return static_cast<PyNetwork<T>&>(trainer.network()).busy;  // the constructor takes no other
 }
 
-using Means = std::vector<std::tuple<double, double>>;
-
-Means as_tuples(const std::vector<Mean>& means) {
-  Means tuples;
-  for (const Mean& mean : means) tuples.emplace_back(mean.sum, mean.weight);
-  return tuples;
-}
-
 template <typename T>
 void register_trainer_of(py::module_& m, const char* name, const char* samples_name) {
   using Train = Trainer<T>;
@@ -86,15 +78,17 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
   py::class_<Held>(m, samples_name)
       .def(py::init(&make_samples<T>), py::arg("x"), py::arg("y"), py::arg("sample_weight") = py::none());
   py::class_<Train, std::shared_ptr<Train>>(m, name)
-      .def(py::init([](std::shared_ptr<PyNetwork<T>> network, const std::string& loss, bool from_logits,
-                       const std::string& optimizer, const std::vector<std::tuple<std::string, bool>>& metrics,
-                       uint64_t seed) {
-             typename Trainer<T>::Settings settings = {loss, from_logits, optimizer, {}, seed};
-             for (const auto& [metric, weighted] : metrics) settings.metrics.push_back({metric, weighted});
+      .def(py::init([](std::shared_ptr<PyNetwork<T>> network, const std::string& loss,
+                       const std::vector<double>& loss_settings, bool from_logits, const std::string& optimizer,
+                       const std::vector<std::tuple<std::string, std::vector<double>, bool>>& metrics, uint64_t seed) {
+             typename Trainer<T>::Settings settings = {loss, loss_settings, from_logits, optimizer, {}, seed};
+             for (const auto& [metric, numbers, weighted] : metrics) {
+               settings.metrics.push_back({metric, numbers, weighted});
+             }
              return std::make_shared<Train>(std::move(network), settings);
            }),
-           py::arg("network"), py::arg("loss"), py::arg("from_logits"), py::arg("optimizer"), py::arg("metrics"),
-           py::arg("seed"))
+           py::arg("network"), py::arg("loss"), py::arg("loss_settings"), py::arg("from_logits"), py::arg("optimizer"),
+           py::arg("metrics"), py::arg("seed"))
       .def_property(
           "iterations", [](Train& self) { return self.optimizer().iterations(); },
           [](Train& self, long steps) { self.optimizer().set_iterations(steps); }, "Updates made so far.")
@@ -102,6 +96,7 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
                     "Whether gradients are stored first, and not applied as they are computed.")
       .def_property("force_team", &Train::forces_team, &Train::set_forces_team,
                     "Whether calls take as many threads as they may, even where fewer would be done sooner.")
+      .def_property_readonly("metric_sizes", &Train::metric_sizes, "How many sums each metric is computed from.")
       .def_property_readonly("team_size", &Train::team_size, "How many threads the last call took.")
       .def("set_threads", &Train::set_threads, py::arg("most"), "The most threads that a call may take.")
       .def(
@@ -131,10 +126,11 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
             const Busy busy(busy_flag(self));
             Poll poll = signal_poll();
             py::gil_scoped_release release;  // the arrays are held by `samples`, and that by this call
-            return as_tuples(self.train(samples.view, batch_size, shuffle_epoch, first, last, poll));
+            return self.train(samples.view, batch_size, shuffle_epoch, first, last, poll);
           },
           py::arg("samples"), py::arg("batch_size"), py::arg("shuffle_epoch"), py::arg("first"), py::arg("last"),
-          "Trains on batches [first, last) of an epoch; (sum, weight) of the loss and of each metric.")
+          "Trains on batches [first, last) of an epoch; Σ weight · loss and the number of samples, then the state of "
+          "each metric.")
       .def(
           "evaluate",
           [](Train& self, const Held& samples, long batch_size, long first, long last) {
@@ -142,7 +138,7 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
             const Busy busy(busy_flag(self));
             Poll poll = signal_poll();
             py::gil_scoped_release release;
-            return as_tuples(self.evaluate(samples.view, batch_size, first, last, poll));
+            return self.evaluate(samples.view, batch_size, first, last, poll);
           },
           py::arg("samples"), py::arg("batch_size"), py::arg("first"), py::arg("last"))
       .def(
@@ -152,7 +148,7 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
             const Busy busy(busy_flag(self));
             Poll poll = signal_poll();
             py::gil_scoped_release release;
-            return as_tuples(self.gradients(samples.view, poll));
+            return self.gradients(samples.view, poll);
           },
           py::arg("samples"), "Stores the gradients of the loss over all samples, and changes nothing else.")
       .def(

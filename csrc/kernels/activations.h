@@ -61,16 +61,18 @@ template <typename F>
 struct Elementwise {
   static constexpr const char* name = F::name;
   static constexpr bool whole_samples = false;
+  static constexpr bool keeps_slope = false;
+  static constexpr Settings settings = {};
 
   template <typename T, Layout>
-  static void forward(T* a, long rows, long cols, long stride) {
+  static void forward(T* a, T*, long rows, long cols, long stride, const double*) {
     for (long r = 0; r < rows; ++r, a += stride) {
       for (long c = 0; c < cols; c += kLanes<T>) store<T>(a + c, F::template value<T>(load(a + c)));
     }
   }
 
   template <typename T, Layout>
-  static void backward(T* d, const T* a, long rows, long cols, long stride) {
+  static void backward(T* d, const T* a, long rows, long cols, long stride, const double*) {
     for (long r = 0; r < rows; ++r, d += stride, a += stride) {
       for (long c = 0; c < cols; c += kLanes<T>) store<T>(d + c, load(d + c) * F::template slope<T>(load(a + c)));
     }
@@ -120,9 +122,11 @@ FASTBP_INLINE void softmax_row(T* a, long nodes) {
 struct Softmax {
   static constexpr const char* name = "softmax";
   static constexpr bool whole_samples = true;
+  static constexpr bool keeps_slope = false;
+  static constexpr Settings settings = {};
 
   template <typename T, Layout layout>
-  static void forward(T* a, long rows, long cols, long stride) {
+  static void forward(T* a, T*, long rows, long cols, long stride, const double*) {
     if constexpr (layout == samples_in_columns) {
       for (long s = 0; s < cols; s += kLanes<T>) softmax_column<T>(a + s, a + s, rows, stride);
     } else {
@@ -131,7 +135,7 @@ struct Softmax {
   }
 
   template <typename T, Layout layout>
-  static void backward(T* d, const T* a, long rows, long cols, long stride) {
+  static void backward(T* d, const T* a, long rows, long cols, long stride, const double*) {
     if constexpr (layout == samples_in_columns) {
       for (long s = 0; s < cols; s += kLanes<T>) {
         V<T> mean = {};
@@ -154,6 +158,8 @@ struct ActivationTable {
   static constexpr ActivationKernel<T> entries[] = {
       {F::name,
        F::whole_samples,
+       F::keeps_slope,
+       F::settings,
        {F::template forward<T, samples_in_rows>, F::template forward<T, samples_in_columns>},
        {F::template backward<T, samples_in_rows>, F::template backward<T, samples_in_columns>}}...};
   static constexpr List<ActivationKernel<T>> list = {entries, sizeof...(F)};

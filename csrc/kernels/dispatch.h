@@ -37,4 +37,13 @@ const Entry& find_by_name(const List<Entry>& list, const std::string& name, cons
   throw std::invalid_argument("unknown " + std::string(kind) + " '" + name + "'; known: " + known);
 }
 
+// std::invalid_argument if a function of the kernels is given fewer numbers than it takes.
+template <typename Entry>
+void require_settings(const Entry& entry, const std::vector<double>& settings, long nodes) {
+  const long needed = entry.settings.needed(nodes);
+  if (static_cast<long>(settings.size()) == needed) return;
+  throw std::invalid_argument(std::string(entry.name) + " takes " + std::to_string(needed) + " settings; got " +
+                              std::to_string(settings.size()));
+}
+
 }  // namespace fastbp

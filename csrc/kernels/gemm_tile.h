@@ -98,8 +98,6 @@ struct TileTable<T, 0> {
   Tile<T> entry[kTileRows][kTileCols] = {};
 };
 
-constexpr long smaller(long a, long b) { return a < b ? a : b; }
-
 template <typename T>
 constexpr long padded(long cols) {
   constexpr long pad = kPadBytes / static_cast<long>(sizeof(T));

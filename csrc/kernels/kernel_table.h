@@ -45,13 +45,26 @@ struct Product {
 // How the values of a batch lie: (samples, nodes), or (nodes, samples).
 enum Layout { samples_in_rows, samples_in_columns };
 
-// a = f(z), in place.  d ⊙= f'(z), where the slope is computed from a. By layout; (rows, cols).
+// Numbers that a function takes beside its inputs (a negative slope, a threshold), and their names.
+constexpr int kMaxSettings = 4;
+
+struct Settings {
+  int count = 0;
+  const char* names[kMaxSettings] = {};
+  bool each_node = false;  // one number for each node, all of the one name
+  long needed(long nodes) const { return each_node ? nodes : count; }
+};
+
+// a = f(z), in place; slope = f'(z), of a's stride, if it is not null.  d ⊙= f'(z), from a, or from what was kept.
+// By layout; (rows, cols).
 template <typename T>
 struct ActivationKernel {
   const char* name;
   bool whole_samples;  // needs all nodes of a sample (softmax), not just any block of elements
-  void (*forward[2])(T* a, long rows, long cols, long stride);
-  void (*backward[2])(T* d, const T* a, long rows, long cols, long stride);
+  bool keeps_slope;    // f' is no function of f(z) alone: `backward` takes the slopes for `a`
+  Settings settings;
+  void (*forward[2])(T* a, T* slope, long rows, long cols, long stride, const double* settings);
+  void (*backward[2])(T* d, const T* a, long rows, long cols, long stride, const double* settings);
 };
 
 template <typename T>
@@ -65,27 +78,34 @@ struct Targets {
 // a = activation(output) if output holds logits and a is not null; a may be output itself.
 template <typename T>
 using LossColumns = void (*)(T* loss, T* d, T* a, const T* output, Targets<T> targets, const T* scale, long nodes,
-                             long samples, long stride);
+                             long samples, long stride, const double* settings);
 
 template <typename T>
 struct LossKernel {
   const char* name;
   bool sparse;             // targets are labels
   const char* activation;  // the activation that on_logits contains; null if the loss has no form on logits
+  Settings settings;
   LossColumns<T> on_output;
   LossColumns<T> on_logits;
 };
 
-// value[s] = the metric of sample s.
+// A metric is computed from sums over samples: state (state_size) += those of these samples, each counted by its
+// weight (null: 1). What the sums mean, Python knows. scratch (nodes, samples), of output's stride, if it uses one.
 template <typename T>
 struct MetricKernel {
   const char* name;
   bool sparse;
-  void (*columns)(T* value, const T* output, Targets<T> targets, long nodes, long samples, long stride);
+  bool uses_scratch;
+  Settings settings;
+  long (*state_size)(long nodes, const double* settings);
+  void (*accumulate)(double* state, T* scratch, const T* output, Targets<T> targets, const T* weights, long nodes,
+                     long samples, long stride, const double* settings);
 };
 
-constexpr int kMaxSlots = 2;
-constexpr int kMaxHyperparameters = 4;
+constexpr int kMaxSlots = 3;
+constexpr int kMaxHyperparameters = 6;
+constexpr int kMaxShared = 6;
 
 // w changes by the optimiser's rule for the gradient dw; slots move along. All are (rows, cols), whole vectors wide.
 template <typename T>
@@ -94,11 +114,14 @@ struct OptimizerKernel {
   int slot_count;
   int hyperparameter_count;
   const char* slot_names[kMaxSlots];
-  const char* hyperparameter_names[kMaxHyperparameters];
-  // What all parameters share at step `step` (counted from 1), computed once per step in double.
-  void (*prepare)(double* shared, const double* hyperparameters, double step);
-  void (*update)(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared, long rows,
-                 long cols);
+  const char* hyperparameter_names[kMaxHyperparameters];  // the first is learning_rate, always
+  const char* initial_slot_value;                         // the hyperparameter that slots begin at; null: 0
+  // What all parameters share at step `step` (counted from 1), computed once per step in double. `memory` is a number
+  // that is kept from one step to the next, 1 before the first.
+  void (*prepare)(double* shared, double* memory, const double* hyperparameters, double step);
+  // w is multiplied by `keep` first: what weight decay leaves of it.
+  void (*update)(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared, double keep,
+                 long rows, long cols);
 };
 
 // One of the functions of vec_math.h on an array; for tests.

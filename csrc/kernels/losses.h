@@ -38,11 +38,12 @@ struct TargetColumn {
 struct MeanSquaredError {
   static constexpr const char* name = "mean_squared_error";
   static constexpr bool sparse = false;
+  static constexpr Settings settings = {};
   static constexpr const char* activation = nullptr;
 
   template <typename T>
   static void on_output(T* loss, T* d, T*, const T* y, Targets<T> targets, const T* scale, long nodes, long samples,
-                        long stride) {
+                        long stride, const double*) {
     for (long s = 0; s < samples; s += kLanes<T>) {
       const TargetColumn<T> t(targets, s);
       const V<T> slope = T(2) * load(scale + s) / T(nodes);
@@ -66,11 +67,12 @@ struct MeanSquaredError {
 struct BinaryCrossentropy {
   static constexpr const char* name = "binary_crossentropy";
   static constexpr bool sparse = false;
+  static constexpr Settings settings = {};
   static constexpr const char* activation = "sigmoid";
 
   template <typename T>
   static void on_output(T* loss, T* d, T*, const T* y, Targets<T> targets, const T* scale, long nodes, long samples,
-                        long stride) {
+                        long stride, const double*) {
     constexpr T low = kProbabilityMargin<T>, high = T(1) - kProbabilityMargin<T>;
     for (long s = 0; s < samples; s += kLanes<T>) {
       const TargetColumn<T> t(targets, s);
@@ -90,7 +92,7 @@ struct BinaryCrossentropy {
   // With p = σ(z):  max(z, 0) - z·t + log(1 + e^-|z|);  slope p - t. Right for any z, however large.
   template <typename T>
   static void from_logits(T* loss, T* d, T* a, const T* z, Targets<T> targets, const T* scale, long nodes, long samples,
-                          long stride) {
+                          long stride, const double*) {
     for (long s = 0; s < samples; s += kLanes<T>) {
       const TargetColumn<T> t(targets, s);
       const V<T> slope = load(scale + s) / T(nodes);
@@ -117,12 +119,13 @@ template <bool from_labels>
 struct Crossentropy {
   static constexpr const char* name = from_labels ? "sparse_categorical_crossentropy" : "categorical_crossentropy";
   static constexpr bool sparse = from_labels;
+  static constexpr Settings settings = {};
   static constexpr const char* activation = "softmax";
 
   // p = y / Σ y, kept off 0 and 1;  with g = ∂loss/∂p:  dy = (g - Σ_c g·p) / Σ y
   template <typename T>
   static void on_output(T* loss, T* d, T*, const T* y, Targets<T> targets, const T* scale, long nodes, long samples,
-                        long stride) {
+                        long stride, const double*) {
     constexpr T low = kProbabilityMargin<T>, high = T(1) - kProbabilityMargin<T>;
     for (long s = 0; s < samples; s += kLanes<T>) {
       const TargetColumn<T> t(targets, s);
@@ -145,7 +148,7 @@ struct Crossentropy {
   // With p = softmax(z):  Σ_c t·(log Σ e^z - z);  slope p·Σ t - t. Right for any z, however large.
   template <typename T>
   static void from_logits(T* loss, T* d, T* a, const T* z, Targets<T> targets, const T* scale, long nodes, long samples,
-                          long stride) {
+                          long stride, const double*) {
     for (long s = 0; s < samples; s += kLanes<T>) {
       const TargetColumn<T> t(targets, s);
       const V<T> log_total = softmax_column<T>(d + s, z + s, nodes, stride);
@@ -175,7 +178,7 @@ struct Crossentropy {
 template <typename T, typename... F>
 struct LossTable {
   static constexpr LossKernel<T> entries[] = {
-      {F::name, F::sparse, F::activation, F::template on_output<T>, F::template on_logits<T>()}...};
+      {F::name, F::sparse, F::activation, F::settings, F::template on_output<T>, F::template on_logits<T>()}...};
   static constexpr List<LossKernel<T>> list = {entries, sizeof...(F)};
 };
 

@@ -1,4 +1,4 @@
-// Metrics by sample, samples in columns. To add one: a struct, and its place in Metrics at the end.
+// Metrics as sums over samples, samples in columns. To add one: a struct, and its place in Metrics at the end.
 #pragma once
 
 #include "kernels/losses.h"
@@ -88,22 +88,40 @@ struct MeanAbsoluteError {
   }
 };
 
-template <typename F, typename T>
-void metric_columns(T* value, const T* y, Targets<T> targets, long nodes, long samples, long stride) {
-  for (long s = 0; s < samples; s += kLanes<T>) {
-    store<T>(value + s, F::template column<T>(y + s, TargetColumn<T>(targets, s), nodes, stride));
+// The weighted mean of one value for each sample: state (Σ weight·value, Σ weight).
+template <typename F>
+struct MeanOf {
+  static constexpr const char* name = F::name;
+  static constexpr bool sparse = F::sparse;
+  static constexpr bool uses_scratch = false;
+  static constexpr Settings settings = {};
+
+  static long state_size(long, const double*) { return 2; }
+
+  template <typename T>
+  static void accumulate(double* state, T*, const T* y, Targets<T> targets, const T* weights, long nodes, long samples,
+                         long stride, const double*) {
+    for (long s = 0; s < samples; s += kLanes<T>) {
+      const V<T> values = F::template column<T>(y + s, TargetColumn<T>(targets, s), nodes, stride);
+      for (long i = 0; i < smaller(kLanes<T>, samples - s); ++i) {
+        const double weight = weights ? static_cast<double>(weights[s + i]) : 1.0;
+        state[0] += weight * static_cast<double>(values[i]);
+        state[1] += weight;
+      }
+    }
   }
-}
+};
 
 template <typename T, typename... F>
 struct MetricTable {
-  static constexpr MetricKernel<T> entries[] = {{F::name, F::sparse, metric_columns<F, T>}...};
+  static constexpr MetricKernel<T> entries[] = {
+      {F::name, F::sparse, F::uses_scratch, F::settings, F::state_size, F::template accumulate<T>}...};
   static constexpr List<MetricKernel<T>> list = {entries, sizeof...(F)};
 };
 
 template <typename T>
-using Metrics = MetricTable<T, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, MeanSquaredErrorMetric,
-                            MeanAbsoluteError>;
+using Metrics = MetricTable<T, MeanOf<BinaryAccuracy>, MeanOf<CategoricalAccuracy>, MeanOf<SparseCategoricalAccuracy>,
+                            MeanOf<MeanSquaredErrorMetric>, MeanOf<MeanAbsoluteError>>;
 
 }  // namespace
 }  // namespace fastbp

@@ -17,8 +17,9 @@ struct Sgd {
   static constexpr const char* slot_names[kMaxSlots] = {};
   static constexpr int hyperparameters = 1;
   static constexpr const char* hyperparameter_names[kMaxHyperparameters] = {"learning_rate"};
+  static constexpr const char* initial_slot_value = nullptr;
 
-  static void prepare(double* shared, const double* h, double) { shared[0] = h[0]; }
+  static void prepare(double* shared, double*, const double* h, double) { shared[0] = h[0]; }
 
   template <typename T>
   FASTBP_INLINE static void step(V<T>& w, V<T>*, V<T> dw, const T* shared) {
@@ -33,8 +34,9 @@ struct Momentum {
   static constexpr const char* slot_names[kMaxSlots] = {"momentum"};
   static constexpr int hyperparameters = 2;
   static constexpr const char* hyperparameter_names[kMaxHyperparameters] = {"learning_rate", "momentum"};
+  static constexpr const char* initial_slot_value = nullptr;
 
-  static void prepare(double* shared, const double* h, double) {
+  static void prepare(double* shared, double*, const double* h, double) {
     shared[0] = h[0];
     shared[1] = h[1];
   }
@@ -53,8 +55,11 @@ struct Nesterov {
   static constexpr const char* slot_names[kMaxSlots] = {"momentum"};
   static constexpr int hyperparameters = 2;
   static constexpr const char* hyperparameter_names[kMaxHyperparameters] = {"learning_rate", "momentum"};
+  static constexpr const char* initial_slot_value = nullptr;
 
-  static void prepare(double* shared, const double* h, double step) { Momentum::prepare(shared, h, step); }
+  static void prepare(double* shared, double* memory, const double* h, double step) {
+    Momentum::prepare(shared, memory, h, step);
+  }
 
   template <typename T>
   FASTBP_INLINE static void step(V<T>& w, V<T>* slot, V<T> dw, const T* shared) {
@@ -73,8 +78,9 @@ struct Adam {
   static constexpr int hyperparameters = 4;
   static constexpr const char* hyperparameter_names[kMaxHyperparameters] = {"learning_rate", "beta_1", "beta_2",
                                                                             "epsilon"};
+  static constexpr const char* initial_slot_value = nullptr;
 
-  static void prepare(double* shared, const double* h, double t) {
+  static void prepare(double* shared, double*, const double* h, double t) {
     shared[0] = h[0] * __builtin_sqrt(1 - __builtin_pow(h[2], t)) / (1 - __builtin_pow(h[1], t));
     shared[1] = 1 - h[1];
     shared[2] = 1 - h[2];
@@ -90,16 +96,16 @@ struct Adam {
 };
 
 template <typename F, typename T>
-void update(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared, long rows,
-            long cols) {
-  T s[kMaxHyperparameters];
-  for (int i = 0; i < kMaxHyperparameters; ++i) s[i] = static_cast<T>(shared[i]);
+void update(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared, double keep,
+            long rows, long cols) {
+  T s[kMaxShared];
+  for (int i = 0; i < kMaxShared; ++i) s[i] = static_cast<T>(shared[i]);
   for (long r = 0; r < rows; ++r) {
     for (long c = 0; c < cols; c += kLanes<T>) {
       const long at = r * stride + c;
       V<T> slot[kMaxSlots];
       for (int j = 0; j < F::slots; ++j) slot[j] = load(slots[j] + at);
-      V<T> value = load(w + at);
+      V<T> value = load(w + at) * static_cast<T>(keep);
       F::template step<T>(value, slot, load(dw + r * dw_stride + c), s);
       for (int j = 0; j < F::slots; ++j) store<T>(slots[j] + at, slot[j]);
       store<T>(w + at, value);
@@ -109,19 +115,16 @@ void update(T* w, T* const* slots, long stride, const T* dw, long dw_stride, con
 
 template <typename T, typename... F>
 struct OptimizerTable {
-  static constexpr OptimizerKernel<T> make(const char* name, int slots, int hyperparameters,
-                                           const char* const* slot_names, const char* const* hyperparameter_names,
-                                           void (*prepare)(double*, const double*, double),
-                                           void (*update)(T*, T* const*, long, const T*, long, const double*, long,
-                                                          long)) {
-    OptimizerKernel<T> entry = {name, slots, hyperparameters, {}, {}, prepare, update};
-    for (int i = 0; i < kMaxSlots; ++i) entry.slot_names[i] = slot_names[i];
-    for (int i = 0; i < kMaxHyperparameters; ++i) entry.hyperparameter_names[i] = hyperparameter_names[i];
+  template <typename G>
+  static constexpr OptimizerKernel<T> make() {
+    OptimizerKernel<T> entry = {G::name,    G::slots,    G::hyperparameters, {}, {}, G::initial_slot_value,
+                                G::prepare, update<G, T>};
+    for (int i = 0; i < G::slots; ++i) entry.slot_names[i] = G::slot_names[i];
+    for (int i = 0; i < G::hyperparameters; ++i) entry.hyperparameter_names[i] = G::hyperparameter_names[i];
     return entry;
   }
 
-  static constexpr OptimizerKernel<T> entries[] = {
-      make(F::name, F::slots, F::hyperparameters, F::slot_names, F::hyperparameter_names, F::prepare, update<F, T>)...};
+  static constexpr OptimizerKernel<T> entries[] = {make<F>()...};
   static constexpr List<OptimizerKernel<T>> list = {entries, sizeof...(F)};
 };
 

@@ -56,6 +56,8 @@ using Mask = V<typename Scalar<T>::Int>;  // all bits set where true
 template <typename T>
 constexpr long kLanes = kVectorBytes / static_cast<long>(sizeof(T));
 
+constexpr long smaller(long a, long b) { return a < b ? a : b; }
+
 template <typename T>
 FASTBP_INLINE V<T> load(const T* p) {
   V<T> v;

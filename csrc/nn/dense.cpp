@@ -38,7 +38,8 @@ void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Pass<T>& pa
     p.finish.context = &activation_;
     p.finish.call = [](const void* context, void* c, long c_stride, long, long, long rows, long cols) {
       const auto& activation = *static_cast<const ActivationKernel<T>*>(context);
-      activation.forward[samples_in_rows](static_cast<T*>(c), rows, cols, c_stride);  // any block of elements
+      activation.forward[samples_in_rows](static_cast<T*>(c), nullptr, rows, cols, c_stride,
+                                          nullptr);  // any block of elements
     };
   }
   shared_product(pass.kernels, p, in_columns ? Cut::rows : Cut::columns, pass.me);
@@ -46,7 +47,7 @@ void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Pass<T>& pa
     pass.me.wait();
     const long samples = in_columns ? y.cols : y.rows;
     const MatrixView<T> own = samples_from(y, pass.layout, pass.me.share(samples, kShareUnit));
-    activation_.forward[pass.layout](own.data, own.rows, own.cols, own.stride);
+    activation_.forward[pass.layout](own.data, nullptr, own.rows, own.cols, own.stride, nullptr);
   }
 }
 
@@ -71,19 +72,22 @@ void Dense<T>::node_slopes(MatrixView<T> dz, MatrixView<T> dy, MatrixView<const 
     pass.me.wait();
     const Range samples = pass.me.share(dz.rows, kShareUnit);
     const MatrixView<T> d = samples_from(dy, pass.layout, samples);
-    activation_.backward[pass.layout](d.data, samples_from(y, pass.layout, samples).data, d.rows, d.cols, d.stride);
+    activation_.backward[pass.layout](d.data, samples_from(y, pass.layout, samples).data, d.rows, d.cols, d.stride,
+                                      nullptr);
     pass.me.wait();
   }
   const Range nodes = pass.me.share(outputs(), kShareUnit);
   if (pass.layout == samples_in_rows) {
     if (by_sample || pass.logits) return;
-    activation_.backward[pass.layout](dy.data + nodes.first, y.data + nodes.first, dy.rows, nodes.count(), dy.stride);
+    activation_.backward[pass.layout](dy.data + nodes.first, y.data + nodes.first, dy.rows, nodes.count(), dy.stride,
+                                      nullptr);
     return;
   }
   constexpr long block = 8;  // of nodes, so that their slopes are still in a cache when they are transposed
   for (long i = nodes.first, count; i < nodes.last; i += count) {
     count = nodes.last - i < 2 * block ? nodes.last - i : block;
-    if (!by_sample && !pass.logits) activation_.backward[pass.layout](dy.row(i), y.row(i), count, dy.cols, dy.stride);
+    if (!by_sample && !pass.logits)
+      activation_.backward[pass.layout](dy.row(i), y.row(i), count, dy.cols, dy.stride, nullptr);
     pass.kernels.transpose(dz.data + i, dz.stride, dy.row(i), dy.stride, nullptr, count, dy.cols);
   }
 }

@@ -1,5 +1,7 @@
 #include "nn/optimizer.h"
 
+#include <algorithm>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -18,19 +20,31 @@ void Optimizer<T>::set_hyperparameters(const std::vector<double>& values) {
                                 " hyperparameters; got " + std::to_string(values.size()));
   }
   hyperparameters_ = values;
+  if (iterations_ == 0 && kernel_.initial_slot_value) {
+    for (int i = 0; i < kernel_.hyperparameter_count; ++i) {
+      if (std::strcmp(kernel_.hyperparameter_names[i], kernel_.initial_slot_value) != 0) continue;
+      for (AlignedBuffer<T>& slot : slots_) std::fill_n(slot.data(), arena_.size(), static_cast<T>(values[i]));
+    }
+  }
+}
+
+template <typename T>
+void Optimizer<T>::set_iterations(long steps) {
+  memory_ = 1;
+  for (iterations_ = 0; iterations_ < steps;) begin_step();  // what a rule keeps from step to step depends on all
 }
 
 template <typename T>
 void Optimizer<T>::begin_step() {
   ++iterations_;
-  kernel_.prepare(shared_, hyperparameters_.data(), static_cast<double>(iterations_));
+  kernel_.prepare(shared_, &memory_, hyperparameters_.data(), static_cast<double>(iterations_));
 }
 
 template <typename T>
 void Optimizer<T>::apply(long offset, long stride, const T* dw, long dw_stride, long rows, long cols) const {
   T* slots[kMaxSlots];
   for (int i = 0; i < kernel_.slot_count; ++i) slots[i] = slots_[i].data() + offset;
-  kernel_.update(arena_.values() + offset, slots, stride, dw, dw_stride, shared_, rows, cols);
+  kernel_.update(arena_.values() + offset, slots, stride, dw, dw_stride, shared_, 1.0, rows, cols);
 }
 
 template class Optimizer<float>;

@@ -20,7 +20,7 @@ class Optimizer {
   T* slot(int i) const { return slots_[i].data(); }
 
   long iterations() const { return iterations_; }  // steps taken
-  void set_iterations(long steps) { iterations_ = steps; }
+  void set_iterations(long steps);
 
   // Counts a step and computes what its updates share.
   void begin_step();
@@ -36,7 +36,8 @@ class Optimizer {
   ParameterArena<T>& arena_;
   std::vector<AlignedBuffer<T>> slots_;
   std::vector<double> hyperparameters_;
-  double shared_[kMaxHyperparameters] = {};
+  double shared_[kMaxShared] = {};
+  double memory_ = 1;
   long iterations_ = 0;
 };
 

@@ -23,31 +23,43 @@ Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const Settings& setting
   logits_in_network_ =
       !settings.from_logits && loss_->activation && std::strcmp(loss_->activation, network_->output_activation()) == 0;
   loss_columns_ = settings.from_logits || logits_in_network_ ? loss_->on_logits : loss_->on_output;
+  loss_settings_ = settings.loss_settings;
+  require_settings(*loss_, loss_settings_, network_->outputs());
   for (const MetricSpec& spec : settings.metrics) {
     const MetricKernel<T>& metric = find_by_name(network_->kernels().metrics, spec.name, "metric");
     if (metric.sparse != loss_->sparse) {
       throw std::invalid_argument("metric " + spec.name + " and loss " + settings.loss +
                                   " do not take the same kind of targets (labels or one value for each output)");
     }
-    metrics_.push_back(&metric);
-    weighted_.push_back(spec.weighted);
+    require_settings(metric, spec.settings, network_->outputs());
+    metrics_.push_back({&metric, spec.settings, spec.weighted, totals_});
+    totals_ += metric.state_size(network_->outputs(), spec.settings.data());
   }
 }
 
 template <typename T>
-std::vector<Mean> Trainer<T>::train(const Samples<T>& samples, long batch_size, std::optional<uint32_t> shuffle_epoch,
-                                    long first, long last, Poll& poll) {
+std::vector<long> Trainer<T>::metric_sizes() const {
+  std::vector<long> sizes;
+  for (const Metric& metric : metrics_) {
+    sizes.push_back(metric.kernel->state_size(network_->outputs(), metric.settings.data()));
+  }
+  return sizes;
+}
+
+template <typename T>
+Totals Trainer<T>::train(const Samples<T>& samples, long batch_size, std::optional<uint32_t> shuffle_epoch, long first,
+                         long last, Poll& poll) {
   const int32_t* rows = shuffle_epoch ? order(samples.x.rows, *shuffle_epoch) : nullptr;
   return run(samples, rows, batch_size, first, last, Mode::train, poll);
 }
 
 template <typename T>
-std::vector<Mean> Trainer<T>::evaluate(const Samples<T>& samples, long batch_size, long first, long last, Poll& poll) {
+Totals Trainer<T>::evaluate(const Samples<T>& samples, long batch_size, long first, long last, Poll& poll) {
   return run(samples, nullptr, batch_size, first, last, Mode::evaluate, poll);
 }
 
 template <typename T>
-std::vector<Mean> Trainer<T>::gradients(const Samples<T>& samples, Poll& poll) {
+Totals Trainer<T>::gradients(const Samples<T>& samples, Poll& poll) {
   return run(samples, nullptr, samples.x.rows, 0, 1, Mode::gradients, poll);
 }
 
@@ -59,16 +71,16 @@ void Trainer<T>::apply_gradients() {
 }
 
 template <typename T>
-std::vector<Mean> Trainer<T>::run(const Samples<T>& samples, const int32_t* order, long batch_size, long first,
-                                  long last, Mode mode, Poll& poll) {
+Totals Trainer<T>::run(const Samples<T>& samples, const int32_t* order, long batch_size, long first, long last,
+                       Mode mode, Poll& poll) {
   const long n = samples.x.rows;
   prepare(std::min(batch_size, n), mode, last - first);
-  std::vector<Mean> means(1 + metrics_.size());
+  Totals totals(totals_);
   std::exception_ptr error;
   run_team(team_size_, [&](const Member& me) {
     const FlushDenormals flush;
     for (long b = first; b < last; ++b) {
-      step({samples, order, b * batch_size, std::min(batch_size, n - b * batch_size)}, mode, means, me);
+      step({samples, order, b * batch_size, std::min(batch_size, n - b * batch_size)}, mode, totals, me);
       if (me.leads()) {
         try {
           poll();
@@ -81,13 +93,13 @@ std::vector<Mean> Trainer<T>::run(const Samples<T>& samples, const int32_t* orde
     }
   });
   if (error) std::rethrow_exception(error);
-  return means;
+  return totals;
 }
 
 // One member's share of one batch.
 template <typename T>
-void Trainer<T>::step(const Batch& batch, Mode mode, std::vector<Mean>& means, const Member& me) {
-  const long chunks = plan_.chunks(batch.count), width = static_cast<long>(means.size());
+void Trainer<T>::step(const Batch& batch, Mode mode, Totals& totals, const Member& me) {
+  const long chunks = plan_.chunks(batch.count);
   const int groups = plan_.groups_for(batch.count);
   const bool together = plan_.groups == 1;
   const bool fused = mode == Mode::train && together && chunks == 1 && !store_gradients_;
@@ -95,7 +107,7 @@ void Trainer<T>::step(const Batch& batch, Mode mode, std::vector<Mean>& means, c
     const Range part = {number * plan_.chunk, std::min((number + 1) * plan_.chunk, batch.count)};
     const bool stored = mode != Mode::evaluate && !fused;
     const typename Network<T>::Gradients gradients = {stored ? gradients_of(group) : nullptr, !is_first, &optimizer_};
-    chunk(batch, part, workspaces_[together ? 0 : me.rank()], mode, gradients, &chunk_means_[number * width], by);
+    chunk(batch, part, workspaces_[together ? 0 : me.rank()], mode, gradients, &chunk_totals_[number * totals_], by);
   };
   if (mode == Mode::train && me.leads()) optimizer_.begin_step();
   if (together) {
@@ -112,10 +124,7 @@ void Trainer<T>::step(const Batch& batch, Mode mode, std::vector<Mean>& means, c
   }
   me.wait();
   if (me.leads()) {
-    for (long i = 0; i < chunks * width; ++i) {
-      means[i % width].sum += chunk_means_[i].sum;
-      means[i % width].weight += chunk_means_[i].weight;
-    }
+    for (long i = 0; i < chunks * totals_; ++i) totals[i % totals_] += chunk_totals_[i];
   }
   if (mode == Mode::evaluate || fused) return;
   const Range own = me.share(network_->arena().size(), kShareUnit);
@@ -128,7 +137,7 @@ void Trainer<T>::step(const Batch& batch, Mode mode, std::vector<Mean>& means, c
 // A part of a batch through the network, forward and (but for evaluation) back.
 template <typename T>
 void Trainer<T>::chunk(const Batch& batch, Range part, const Workspace<T>& ws, Mode mode,
-                       const typename Network<T>::Gradients& gradients, Mean* means, const Member& me) {
+                       const typename Network<T>::Gradients& gradients, double* totals, const Member& me) {
   const Kernels<T>& kernels = network_->kernels();
   const int last = static_cast<int>(network_->layers().size()) - 1;
   const long n = part.count();
@@ -142,7 +151,8 @@ void Trainer<T>::chunk(const Batch& batch, Range part, const Workspace<T>& ws, M
     kernels.transpose(y.data + own.first, y.stride, output.row(own.first), output.stride, nullptr, own.count(), y.rows);
   }
   loss_columns_(ws.values() + own.first, d.data + own.first, logits_in_network_ ? y.data + own.first : nullptr,
-                y.data + own.first, targets(ws, own.first, n), ws.scale() + own.first, y.rows, own.count(), y.stride);
+                y.data + own.first, targets(ws, own.first, n), ws.scale() + own.first, y.rows, own.count(), y.stride,
+                loss_settings_.data());
   if (in_rows) {
     const MatrixView<T> delta = ws.delta(last, n);
     for (long s = own.first; s < own.last; ++s) {
@@ -150,7 +160,7 @@ void Trainer<T>::chunk(const Batch& batch, Range part, const Workspace<T>& ws, M
     }
   }
   me.wait();
-  if (me.leads()) measure(batch, part, ws, means);
+  if (me.leads()) measure(batch, part, ws, totals);
   if (mode != Mode::evaluate) network_->backward(ws, {}, x, logits_in_network_, gradients, me);
 }
 
@@ -177,32 +187,27 @@ MatrixView<const T> Trainer<T>::gather(const Batch& batch, Range part, const Wor
   for (long s = own.first; s < own.last; ++s) {
     const long of = index ? index[s - own.first] : start + s;
     if (loss_->sparse) ws.labels()[s] = samples.labels[of];
+    if (samples.sample_weight) ws.weights()[s] = samples.sample_weight[of];
     ws.scale()[s] = (samples.sample_weight ? samples.sample_weight[of] : T(1)) / static_cast<T>(batch.count);
   }
   const bool in_place = ws.layout() == samples_in_rows && !batch.order;
   return in_place ? samples.x.rows_from(start, n) : MatrixView<const T>(x);
 }
 
-// The losses (in the workspace) and metrics of a chunk, in the order of the samples.
+// Adds up the losses (in the workspace) and the metrics of a chunk, in the order of the samples.
 template <typename T>
-void Trainer<T>::measure(const Batch& batch, Range part, const Workspace<T>& ws, Mean* means) {
+void Trainer<T>::measure(const Batch& batch, Range part, const Workspace<T>& ws, double* totals) {
   const long n = part.count();
-  const T* weights = batch.samples.sample_weight;
   const MatrixView<T> y = ws.loss_output(n);
-  const auto weighted_sum = [&](bool weighted) {
-    Mean mean;
-    for (long s = 0; s < n; ++s) {
-      const long at = batch.first + part.first + s;
-      const double w = weighted && weights ? static_cast<double>(weights[batch.order ? batch.order[at] : at]) : 1.0;
-      mean.sum += w * static_cast<double>(ws.values()[s]);
-      mean.weight += w;
-    }
-    return mean;
-  };
-  means[0] = {weighted_sum(true).sum, static_cast<double>(n)};  // not Σ weights: Keras divides by the batch size
-  for (size_t i = 0; i < metrics_.size(); ++i) {
-    metrics_[i]->columns(ws.values(), y.data, targets(ws, 0, n), y.rows, n, y.stride);
-    means[1 + i] = weighted_sum(weighted_[i]);
+  const T* weights = batch.samples.sample_weight ? ws.weights() : nullptr;
+  std::fill_n(totals, totals_, 0.0);
+  for (long s = 0; s < n; ++s) {
+    totals[0] += (weights ? static_cast<double>(weights[s]) : 1.0) * static_cast<double>(ws.values()[s]);
+  }
+  totals[1] = static_cast<double>(n);  // not Σ weights: Keras divides by the batch size
+  for (const Metric& metric : metrics_) {
+    metric.kernel->accumulate(totals + metric.at, ws.scratch(), y.data, targets(ws, 0, n),
+                              metric.weighted ? weights : nullptr, y.rows, n, y.stride, metric.settings.data());
   }
 }
 
@@ -244,7 +249,7 @@ void Trainer<T>::prepare(long batch, Mode mode, long steps) {
   while (backward && static_cast<int>(group_gradients_.size()) < plan_.groups - 1) {
     group_gradients_.emplace_back(arena.size());
   }
-  chunk_means_.resize(plan_.chunks(batch) * (1 + metrics_.size()));
+  chunk_totals_.resize(plan_.chunks(batch) * totals_);
 }
 
 template <typename T>

@@ -24,20 +24,19 @@ struct Samples {
 
 struct MetricSpec {
   std::string name;
+  std::vector<double> settings;
   bool weighted;
 };
 
-// A weighted mean in the making.
-struct Mean {
-  double sum = 0;
-  double weight = 0;
-};
+// Σ weight · loss and the number of samples, then the state of each metric.
+using Totals = std::vector<double>;
 
 template <typename T>
 class Trainer {
  public:
   struct Settings {
     std::string loss;  // empty: none, and only apply_gradients works
+    std::vector<double> loss_settings;
     bool from_logits;
     std::string optimizer;
     std::vector<MetricSpec> metrics;
@@ -50,6 +49,9 @@ class Trainer {
   Optimizer<T>& optimizer() { return optimizer_; }
   bool has_loss() const { return loss_ != nullptr; }
   bool sparse() const { return loss_->sparse; }
+
+  // How many totals each metric takes.
+  std::vector<long> metric_sizes() const;
 
   // One step by the gradients that are stored.
   void apply_gradients();
@@ -68,19 +70,25 @@ class Trainer {
   // How many the last call took.
   int team_size() const { return team_size_; }
 
-  // Trains on the batches [first, last) of one epoch: shuffled if shuffle_epoch is given, else in order. Returns the
-  // loss (a mean over samples of weight · loss) and then the metrics.
-  std::vector<Mean> train(const Samples<T>& samples, long batch_size, std::optional<uint32_t> shuffle_epoch, long first,
-                          long last, Poll& poll);
+  // Trains on the batches [first, last) of one epoch: shuffled if shuffle_epoch is given, else in order.
+  Totals train(const Samples<T>& samples, long batch_size, std::optional<uint32_t> shuffle_epoch, long first, long last,
+               Poll& poll);
 
   // Loss and metrics of the batches [first, last), without training.
-  std::vector<Mean> evaluate(const Samples<T>& samples, long batch_size, long first, long last, Poll& poll);
+  Totals evaluate(const Samples<T>& samples, long batch_size, long first, long last, Poll& poll);
 
   // The gradients of the loss over all samples as one batch, stored in the arena.
-  std::vector<Mean> gradients(const Samples<T>& samples, Poll& poll);
+  Totals gradients(const Samples<T>& samples, Poll& poll);
 
  private:
   enum class Mode { evaluate, gradients, train };
+
+  struct Metric {
+    const MetricKernel<T>* kernel;
+    std::vector<double> settings;
+    bool weighted;
+    long at;  // where its state begins among the totals
+  };
 
   // One batch: samples order[first], order[first + 1], ... (order null: first, first + 1, ...).
   struct Batch {
@@ -90,13 +98,13 @@ class Trainer {
     long count;
   };
 
-  std::vector<Mean> run(const Samples<T>& samples, const int32_t* order, long batch_size, long first, long last,
-                        Mode mode, Poll& poll);
-  void step(const Batch& batch, Mode mode, std::vector<Mean>& means, const Member& me);
+  Totals run(const Samples<T>& samples, const int32_t* order, long batch_size, long first, long last, Mode mode,
+             Poll& poll);
+  void step(const Batch& batch, Mode mode, Totals& totals, const Member& me);
   void chunk(const Batch& batch, Range part, const Workspace<T>& ws, Mode mode,
-             const typename Network<T>::Gradients& gradients, Mean* means, const Member& me);
+             const typename Network<T>::Gradients& gradients, double* totals, const Member& me);
   MatrixView<const T> gather(const Batch& batch, Range part, const Workspace<T>& ws, const Member& me);
-  void measure(const Batch& batch, Range part, const Workspace<T>& ws, Mean* means);
+  void measure(const Batch& batch, Range part, const Workspace<T>& ws, double* totals);
   Targets<T> targets(const Workspace<T>& ws, long first, long n) const;
   T* gradients_of(int group) const;
   void prepare(long batch, Mode mode, long steps);
@@ -107,8 +115,9 @@ class Trainer {
   bool logits_in_network_ =
       false;  // the network ends in the activation that the loss contains: the two are computed as one
   LossColumns<T> loss_columns_ = nullptr;
-  std::vector<const MetricKernel<T>*> metrics_;
-  std::vector<bool> weighted_;
+  std::vector<double> loss_settings_;
+  std::vector<Metric> metrics_;
+  long totals_ = 2;  // how many
   Optimizer<T> optimizer_;
   uint64_t seed_;
   bool store_gradients_ = false;
@@ -118,7 +127,7 @@ class Trainer {
   Plan plan_ = {};
   std::vector<Workspace<T>> workspaces_;           // one for the team, or one for each member
   std::vector<AlignedBuffer<T>> group_gradients_;  // of all groups but the first, whose are the arena's
-  std::vector<Mean> chunk_means_;                  // (chunks, 1 + metrics)
+  Totals chunk_totals_;                            // (chunks, totals)
   std::vector<int32_t> order_;
   std::optional<uint32_t> order_epoch_;
 };

@@ -35,6 +35,8 @@ Workspace<T>::Workspace(const std::vector<std::unique_ptr<Layer<T>>>& layers, lo
       take(targets_, widths_.back(), samples_in_columns);
       take(scale_, 1, samples_in_columns);
       take(values_, 1, samples_in_columns);
+      take(weights_, 1, samples_in_columns);
+      take(scratch_, widths_.back(), samples_in_columns);
     }
     if (round == 0) memory_ = AlignedBuffer<T>(used);
   }

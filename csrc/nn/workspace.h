@@ -46,8 +46,10 @@ class Workspace {
   MatrixView<T> loss_output(long n) const { return nodes(loss_output_, widths_.back(), n, samples_in_columns); }
   MatrixView<T> loss_delta(long n) const { return nodes(loss_delta_, widths_.back(), n, samples_in_columns); }
   int32_t* labels() const { return labels_.data(); }
-  T* scale() const { return scale_; }    // sample weight / batch size
-  T* values() const { return values_; }  // losses or metrics
+  T* scale() const { return scale_; }      // sample weight / batch size
+  T* values() const { return values_; }    // losses
+  T* weights() const { return weights_; }  // of samples
+  T* scratch() const { return scratch_; }  // (outputs, n), for metrics
 
  private:
   static MatrixView<T> nodes(T* data, long width, long n, Layout layout) {
@@ -72,6 +74,8 @@ class Workspace {
   T* loss_delta_ = nullptr;
   T* scale_ = nullptr;
   T* values_ = nullptr;
+  T* weights_ = nullptr;
+  T* scratch_ = nullptr;
 };
 
 extern template class Workspace<float>;

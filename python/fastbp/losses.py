@@ -54,6 +54,7 @@ class Loss:
 
     name: str
     sparse = False  # whether targets are labels
+    kernel_settings: tuple[float, ...] = ()  # the numbers that its kernel takes
 
     def __init__(self, from_logits: bool = False) -> None:
         self.from_logits = bool(from_logits)
@@ -61,7 +62,7 @@ class Loss:
     def per_sample(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> npt.NDArray[Any]:
         """The loss of each row: y_pred (n, m) and y_true (n, m), or labels (n), give (n,)."""
         true, pred = _as_rows(y_true, y_pred, self.sparse)
-        return _core.loss(pred, true, self.name, self.from_logits)[0]
+        return _core.loss(pred, true, self.name, self.from_logits, list(self.kernel_settings))[0]
 
     def __call__(
         self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None

@@ -1,11 +1,11 @@
-"""Metrics: what is reported beside the loss, as a weighted mean over samples."""
+"""Metrics: what is reported beside the loss, computed from sums over all samples, without keeping any."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastbp import _core
+from fastbp import _core, _data
 from fastbp._registry import Registry, unknown_name
 from fastbp.losses import Loss, _as_rows
 
@@ -26,6 +26,7 @@ class Metric:
 
     kernel: str
     sparse = False  # whether targets are labels
+    kernel_settings: tuple[float, ...] = ()  # the numbers that its kernel takes
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or self.kernel
@@ -33,22 +34,23 @@ class Metric:
 
     def reset_state(self) -> None:
         """Forgets what was seen."""
-        self._sum = 0.0
-        self._weight = 0.0
+        self._state: npt.NDArray[np.float64] = np.zeros(1)  # of the kernel; its size depends on the outputs
 
     def update_state(
         self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> None:
         """Takes in the rows of y_pred (n, m) with their targets (n, m), or labels (n)."""
         true, pred = _as_rows(y_true, y_pred, self.sparse)
-        values = _core.metric(pred, true, self.kernel).astype(np.float64)
-        weights = np.ones(len(values)) if sample_weight is None else np.asarray(sample_weight, float).reshape(-1)
-        self._sum += float(weights @ values)
-        self._weight += float(weights.sum())
+        weight = None if sample_weight is None else _data.as_sample_weight(sample_weight, len(pred), pred.dtype)
+        self._state = self._state + np.array(_core.metric(pred, true, self.kernel, list(self.kernel_settings), weight))
 
     def result(self) -> float:
-        """The weighted mean over all that was seen; 0 if nothing was."""
-        return self._sum / self._weight if self._weight else 0.0
+        """The metric of all that was seen; 0 if nothing was."""
+        return self.result_of(self._state)
+
+    def result_of(self, state: npt.NDArray[np.float64]) -> float:
+        """The metric, from the sums of its kernel: here a weighted mean, from Σ weight·value and Σ weight."""
+        return float(state[0] / state[1]) if state[-1] else 0.0
 
     def __call__(
         self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None

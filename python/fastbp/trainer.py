@@ -23,7 +23,7 @@ __all__ = ["Trainer"]
 EVALUATE_BATCH = 256  # samples at a time where the user names no batch size: any number gives the same results
 
 Array = npt.NDArray[Any]
-Means = list[tuple[float, float]]  # (sum, weight) of the loss and of each metric
+Totals = npt.NDArray[np.float64]  # Σ weight·loss and the number of samples, then the sums of each metric
 
 
 class Trainer:
@@ -38,16 +38,19 @@ class Trainer:
         self.kernel = optimizer.kernel
         self.settings: dict[str, Any] = {}  # those of the optimiser that the core has
         self.loss = loss
-        self.names = ["loss", *(metric.name for metric, _ in metrics)]
+        self.metrics = [metric for metric, _ in metrics]
+        self.names = ["loss", *(metric.name for metric in self.metrics)]
         core: Any = _core.Trainer32 if model.dtype == np.float32 else _core.Trainer64
         self.core = core(
             network,
             loss.name if loss else "",
+            list(loss.kernel_settings) if loss else [],
             loss is not None and loss.from_logits,
             self.kernel,
-            [(metric.kernel, weighted) for metric, weighted in metrics],
+            [(metric.kernel, list(metric.kernel_settings), weighted) for metric, weighted in metrics],
             model.seed,
         )
+        self.places = np.cumsum([2, *self.core.metric_sizes])  # where the sums of each metric begin and end
 
     def _require_same_rule(self) -> None:
         if self.optimizer.kernel != self.kernel:
@@ -77,11 +80,11 @@ class Trainer:
                         "helps); expected finite weights: set_weights, or make the model anew"
                     )
 
-    def train(self, samples: Any, batch_size: int, shuffle_epoch: int | None, first: int, last: int) -> Means:
+    def train(self, samples: Any, batch_size: int, shuffle_epoch: int | None, first: int, last: int) -> Totals:
         """Trains on batches [first, last) of an epoch."""
         self._hand_over_settings()
         self.core.set_threads(get_num_threads())
-        return self.core.train(samples, batch_size, shuffle_epoch, first, last)
+        return np.array(self.core.train(samples, batch_size, shuffle_epoch, first, last))
 
     def apply_gradients(self) -> None:
         """One step by the gradients that are stored."""
@@ -93,10 +96,10 @@ class Trainer:
         self.require_trainable()
         return self.logs(self.train(samples, batch_size, None, 0, 1))
 
-    def measure(self, samples: Any, batch_size: int, first: int, last: int) -> Means:
-        """Loss and metrics over batches [first, last), as sums and weights."""
+    def measure(self, samples: Any, batch_size: int, first: int, last: int) -> Totals:
+        """What loss and metrics over batches [first, last) are computed from."""
         self.core.set_threads(get_num_threads())
-        return self.core.evaluate(samples, batch_size, first, last)
+        return np.array(self.core.evaluate(samples, batch_size, first, last))
 
     def evaluate(self, samples: Any, batch_size: int, first: int, last: int) -> dict[str, float]:
         """Loss and metrics over batches [first, last)."""
@@ -105,14 +108,19 @@ class Trainer:
     def gradients(self, samples: Any) -> float:
         """The loss over all samples; its gradients are in the network then."""
         self.core.set_threads(get_num_threads())
-        loss, count = self.core.gradients(samples)[0]
+        loss, count, *_ = self.core.gradients(samples)
         return float(loss / count)
 
-    def logs(self, means: Means) -> dict[str, float]:
-        """Sums and weights as named means."""
-        return {
-            name: total / weight if weight else 0.0 for name, (total, weight) in zip(self.names, means, strict=True)
-        }
+    def logs(self, totals: Totals) -> dict[str, float]:
+        """Sums as the loss and the metrics, by name."""
+        values = [float(totals[0] / totals[1]) if totals[1] else 0.0]
+        for i, metric in enumerate(self.metrics):
+            values.append(metric.result_of(totals[self.places[i] : self.places[i + 1]]))
+        return dict(zip(self.names, values, strict=True))
+
+    def no_totals(self) -> Totals:
+        """The sums of no samples."""
+        return np.zeros(self.places[-1])
 
 
 def make_samples(x: Array, y: Any, sample_weight: Any, outputs: int, loss: Loss) -> Any:
@@ -125,10 +133,6 @@ def make_samples(x: Array, y: Any, sample_weight: Any, outputs: int, loss: Loss)
     _data.require_finite(x, "x")
     core: Any = _core.Samples32 if x.dtype == np.float32 else _core.Samples64
     return core(x, targets, weight)
-
-
-def _added(means: Means, more: Means) -> Means:
-    return [(a + c, b + d) for (a, b), (c, d) in zip(means, more, strict=True)]
 
 
 def _split(share: float, x: Any, y: Any, sample_weight: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -228,25 +232,25 @@ def _train_by_batch(
     trainer: Trainer, samples: Any, size: int, order: int | None, batches: int, hooks: CallbackList, model: Any
 ) -> dict[str, float]:
     """An epoch with the hooks of every batch; its logs so far are what on_train_batch_end gets."""
-    means: Means = [(0.0, 0.0)] * len(trainer.names)
+    totals = trainer.no_totals()
     for batch in range(batches):
         hooks.call("on_train_batch_begin", batch, {})
-        means = _added(means, trainer.train(samples, size, order, batch, batch + 1))
-        hooks.call("on_train_batch_end", batch, trainer.logs(means))
+        totals += trainer.train(samples, size, order, batch, batch + 1)
+        hooks.call("on_train_batch_end", batch, trainer.logs(totals))
         if model.stop_training:
             break
-    return trainer.logs(means)
+    return trainer.logs(totals)
 
 
 def _evaluate(trainer: Trainer, samples: Any, size: int, batches: int, hooks: CallbackList) -> dict[str, float]:
     hooks.call("on_test_begin", {})
     if hooks.overrides("on_test_batch_begin", "on_test_batch_end"):
-        means: Means = [(0.0, 0.0)] * len(trainer.names)
+        totals = trainer.no_totals()
         for batch in range(batches):
             hooks.call("on_test_batch_begin", batch, {})
-            means = _added(means, trainer.measure(samples, size, batch, batch + 1))
-            hooks.call("on_test_batch_end", batch, trainer.logs(means))
-        logs = trainer.logs(means)
+            totals += trainer.measure(samples, size, batch, batch + 1)
+            hooks.call("on_test_batch_end", batch, trainer.logs(totals))
+        logs = trainer.logs(totals)
     else:
         logs = trainer.evaluate(samples, size, 0, batches)
     hooks.call("on_test_end", logs)
