@@ -545,7 +545,9 @@ def test_labels_that_do_not_fit_the_predictions(make, labels, message):
 
 
 def core_network(dtype="float32"):
-    return (_core.Network32 if dtype == "float32" else _core.Network64)(3, [(2, "linear", True)])
+    return (_core.Network32 if dtype == "float32" else _core.Network64)(
+        3, [{"kind": "dense", "units": 2, "name": "linear"}]
+    )
 
 
 def matrix(*shape, dtype="float32"):
@@ -575,16 +577,16 @@ def test_the_cores_network_checks_its_input(x, message):
 @pytest.mark.parametrize(
     ("inputs", "layers", "isa", "message"),
     [
-        (0, [(2, "linear", True)], "", "at least one input and one layer"),
+        (0, [(2, "linear")], "", "at least one input and one layer"),
         (3, [], "", "at least one input and one layer"),
-        (3, [(0, "linear", True)], "", "units must be at least 1; got 0"),
-        (3, [(2, "bent", True)], "", "unknown activation|bent"),
-        (3, [(2, "linear", True)], "mmx", "mmx"),
+        (3, [(0, "linear")], "", "units must be at least 1; got 0"),
+        (3, [(2, "bent")], "", "unknown activation|bent"),
+        (3, [(2, "linear")], "mmx", "mmx"),
     ],
 )
 def test_the_cores_network_checks_its_layers(inputs, layers, isa, message):
     with pytest.raises(ValueError, match=message):
-        _core.Network32(inputs, layers, isa)
+        _core.Network32(inputs, [{"kind": "dense", "units": units, "name": name} for units, name in layers], isa)
 
 
 @pytest.mark.parametrize(
@@ -612,7 +614,8 @@ def test_the_cores_samples_check_their_arrays(x, y, weight, message):
 
 def core_trainer(loss="mean_squared_error", optimizer="sgd", metrics=(), from_logits=False):
     metrics = [(name, [], weighted) for name, weighted in metrics]
-    return _core.Trainer32(core_network(), loss, [], from_logits, optimizer, metrics, 0)
+    settings = {"loss": loss, "from_logits": from_logits, "optimizer": optimizer, "metrics": metrics, "seed": 0}
+    return _core.Trainer32(core_network(), settings)
 
 
 @pytest.mark.parametrize(

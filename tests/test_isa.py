@@ -78,7 +78,7 @@ def test_the_best_is_chosen_unless_one_is_forced():
 
 def test_a_network_refuses_an_unknown_instruction_set():
     with pytest.raises(ValueError, match=r"'mmx' is not available here; choose one of: .*baseline"):
-        _core.Network32(2, [(1, "linear", True)], "mmx")
+        _core.Network32(2, [{"kind": "dense", "units": 1, "name": "linear"}], "mmx")
 
 
 def test_show_config_names_what_was_built_and_chosen(capsys):

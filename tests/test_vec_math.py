@@ -17,6 +17,17 @@ EXACT = {
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "erf": np.vectorize(math.erf, otypes=[np.float64]),  # itself right to 1 ULP of float64
 }
+
+
+def turn(x, quarters=0):
+    """sin or cos of 2π·(x + quarters / 4), reduced without rounding first."""
+    nearest = np.rint(4 * x)
+    angle = 2 * np.arccos(x.dtype.type(-1)) * (x - nearest / 4)
+    size = {0: np.cos(angle), 1: -np.sin(angle), 2: -np.cos(angle), 3: np.sin(angle)}
+    return np.choose((nearest + quarters).astype(int) % 4, [size[i] for i in range(4)])
+
+
+TURNS = {"cos_of_turn": lambda x: turn(x), "sin_of_turn": lambda x: turn(x, 3)}
 WIDE = {np.float32: np.float64, np.float64: np.longdouble}
 
 
@@ -40,6 +51,17 @@ def ulp_errors(computed, exact, dtype):
         errors = np.abs(computed.astype(wide) - exact) / ulp
     rounds_to_infinity = np.abs(exact) >= wide(info.max) * (1 + wide(info.eps) / 4)
     return np.where(rounds_to_infinity & np.isinf(computed), 0, errors)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", sorted(TURNS))
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_sines_of_multiples_of_a_small_part_of_a_turn(isa, name, dtype):
+    if dtype is np.float64 and np.finfo(np.longdouble).eps >= np.finfo(np.float64).eps:
+        pytest.skip("no wider type to compare with on this machine")
+    x = np.concatenate([np.arange(0, 2**24, 97), 2**22 * np.arange(5)]).astype(dtype) * dtype(2.0**-24)
+    exact = TURNS[name](x.astype(WIDE[dtype]))
+    assert ulp_errors(_core.math(x, name, isa), exact, dtype).max() <= 3
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -81,7 +103,7 @@ def test_special_values(isa, dtype):
 
 
 def test_every_function_is_checked():
-    assert set(BOUNDS) == set(_core.tables()["math"])
+    assert set(BOUNDS) | set(TURNS) == set(_core.tables()["math"])
 
 
 @pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "softmax"])

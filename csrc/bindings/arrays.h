@@ -4,6 +4,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -53,6 +54,20 @@ py::array view_of(T* buffer, const Block& block, py::handle owner) {
   return py::array(py::dtype::of<T>(), {block.rows, block.cols}, {block.stride * item, item}, buffer + block.offset,
                    owner);
 }
+
+// A Python object that C++ code copies and lets go without thinking of the GIL.
+class SharedObject {
+ public:
+  explicit SharedObject(py::object object)
+      : object_(new py::object(std::move(object)), [](py::object* held) {
+          const py::gil_scoped_acquire gil;
+          delete held;
+        }) {}
+  const py::object& get() const { return *object_; }
+
+ private:
+  std::shared_ptr<py::object> object_;
+};
 
 // Takes the GIL back to run pending signal handlers; an exception of theirs (KeyboardInterrupt) ends the work.
 inline Poll signal_poll() {

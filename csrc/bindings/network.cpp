@@ -15,21 +15,43 @@ namespace {
 
 constexpr long kPredictRows = 512;  // rows at a time: enough for the product, few enough for the caches
 
+// `function(y, slopes or None, x)` fills arrays (samples, nodes).
 template <typename T>
-std::shared_ptr<PyNetwork<T>> make_network(long inputs, const std::vector<std::tuple<long, std::string, bool>>& layers,
-                                           const std::string& isa) {
-  std::vector<DenseSpec> specs;
-  for (const auto& [units, activation, use_bias] : layers) specs.push_back({units, activation, use_bias});
-  return std::make_shared<PyNetwork<T>>(kernel_table(isa.empty() ? chosen_isa() : isa), inputs, specs);
+ElementFunction<T> element_function(py::object function) {
+  if (function.is_none()) return {};
+  return [function = SharedObject(std::move(function))](T* y, T* slopes, const T* x, long rows, long cols, long stride,
+                                                        Layout layout) {
+    const py::gil_scoped_acquire gil;
+    function.get()(samples_view(y, rows, cols, stride, layout, true),
+                   slopes ? py::object(samples_view(slopes, rows, cols, stride, layout, true)) : py::none(),
+                   samples_view(x, rows, cols, stride, layout, false));
+  };
 }
 
 template <typename T>
-std::vector<py::array> views(T* buffer, const Network<T>& network, py::handle owner) {
-  std::vector<py::array> arrays;
-  for (const auto& layer : network.layers()) {
-    for (const Block& block : layer->parameters()) arrays.push_back(view_of(buffer, block, owner));
+std::vector<LayerSpec<T>> specs_of(const py::list& layers) {
+  std::vector<LayerSpec<T>> specs;
+  for (const py::handle each : layers) {
+    const auto d = py::cast<py::dict>(each);
+    LayerSpec<T> spec;
+    spec.kind = py::cast<std::string>(d["kind"]);
+    if (d.contains("units")) spec.units = py::cast<long>(d["units"]);
+    if (d.contains("use_bias")) spec.use_bias = py::cast<bool>(d["use_bias"]);
+    if (d.contains("name")) spec.name = py::cast<std::string>(d["name"]);
+    if (d.contains("settings")) spec.settings = py::cast<std::vector<double>>(d["settings"]);
+    if (d.contains("offsets")) spec.offsets = py::cast<std::vector<double>>(d["offsets"]);
+    if (d.contains("seed")) spec.seed = py::cast<uint64_t>(d["seed"]);
+    if (d.contains("function")) spec.function = element_function<T>(d["function"]);
+    if (d.contains("layers")) spec.layers = specs_of<T>(d["layers"]);
+    specs.push_back(std::move(spec));
   }
-  return arrays;
+  return specs;
+}
+
+template <typename T>
+std::shared_ptr<PyNetwork<T>> make_network(long inputs, const py::list& layers, const std::string& isa, uint64_t seed) {
+  return std::make_shared<PyNetwork<T>>(kernel_table(isa.empty() ? chosen_isa() : isa), inputs, specs_of<T>(layers),
+                                        seed);
 }
 
 template <typename T>
@@ -127,7 +149,10 @@ template <typename T>
 void register_network_of(py::module_& m, const char* name) {
   using Net = PyNetwork<T>;
   py::class_<Net, std::shared_ptr<Net>>(m, name)
-      .def(py::init(&make_network<T>), py::arg("inputs"), py::arg("layers"), py::arg("isa") = "")
+      .def(py::init(&make_network<T>), py::arg("inputs"), py::arg("layers"), py::arg("isa") = "", py::arg("seed") = 0)
+      .def("set_trainable", &Net::set_trainable, py::arg("flags"),
+           "Which layers learn: one flag each, those within a layer after it.")
+      .def_property("draws", &Net::draws, &Net::set_draws, "For how many batches random layers have drawn.")
       .def_property_readonly("isa", [](const Net& self) { return self.table().name; })
       .def_property_readonly("inputs", &Net::inputs)
       .def_property_readonly("outputs", &Net::outputs)
@@ -137,7 +162,7 @@ void register_network_of(py::module_& m, const char* name) {
             Net& net = self.cast<Net&>();
             return views(net.arena().values(), net, self);
           },
-          "Writable views: kernel (in, out) and bias (out), layer by layer.")
+          "Writable views of all parameters, layer by layer.")
       .def_property_readonly(
           "gradients",
           [](py::object self) {

@@ -21,6 +21,7 @@ struct HeldSamples {
   py::array y;
   std::optional<py::array> sample_weight;
   Samples<T> view;
+  int32_t lowest_label;
   int32_t highest_label;
 };
 
@@ -29,21 +30,20 @@ HeldSamples<T> make_samples(py::array x, py::array y, std::optional<py::array> s
   Samples<T> view = {};
   view.x = matrix_of<T>(x, "x");
   const long n = view.x.rows;
-  int32_t highest = 0;
+  int32_t lowest = 0, highest = 0;
   if (n < 1 || n > std::numeric_limits<int32_t>::max()) {
     throw std::invalid_argument("x must have between 1 and 2^31 - 1 rows; got " + std::to_string(n));
   }
   if (y.ndim() == 1) {
     view.labels = vector_of<int32_t>(y, n, "labels");
     const auto [low, high] = std::minmax_element(view.labels, view.labels + n);
-    if (*low < 0) throw std::invalid_argument("label " + std::to_string(*low) + " is out of range");
-    highest = *high;
+    lowest = *low, highest = *high;
   } else {
     view.y = matrix_of<T>(y, "y");
     if (view.y.rows != n) throw std::invalid_argument("x and y differ in length");
   }
   if (sample_weight) view.sample_weight = vector_of<T>(*sample_weight, n, "sample_weight");
-  return {std::move(x), std::move(y), std::move(sample_weight), view, highest};
+  return {std::move(x), std::move(y), std::move(sample_weight), view, lowest, highest};
 }
 
 template <typename T>
@@ -55,8 +55,10 @@ void require_fit(const Trainer<T>& trainer, const HeldSamples<T>& held, long bat
   if (samples.x.cols != network.inputs()) throw std::invalid_argument("x does not have the network's columns");
   if (trainer.sparse() != (samples.labels != nullptr)) throw std::invalid_argument("the loss takes another kind of y");
   if (samples.labels) {
-    if (held.highest_label >= network.outputs()) {
-      throw std::invalid_argument("label " + std::to_string(held.highest_label) + " is out of range");
+    const bool low = held.lowest_label < 0, high = held.highest_label >= network.outputs();
+    if ((low || high) && !trainer.settings().ignored_label) {
+      const int32_t label = low ? held.lowest_label : held.highest_label;
+      throw std::invalid_argument("label " + std::to_string(label) + " is out of range");
     }
   } else if (samples.y.cols != network.outputs()) {
     throw std::invalid_argument("y does not have the network's outputs");
@@ -71,6 +73,85 @@ std::atomic<bool>& busy_flag(const Trainer<T>& trainer) {
   return static_cast<PyNetwork<T>&>(trainer.network()).busy;  // the constructor takes no other
 }
 
+// A batch as Python's functions get it: targets (n, outputs) or labels (n), outputs (n, outputs), weights (n) or None.
+template <typename T>
+std::tuple<py::object, py::object, py::object> arrays_of(const Outcome<T>& o) {
+  const auto [y, targets, labels, weights] = o;
+  const auto matrix = [&y](const T* data) {
+    return samples_view(data, y.rows, y.cols, y.stride, samples_in_columns, false);
+  };
+  const py::object expected = labels ? py::object(py::array_t<int32_t>(y.cols, labels)) : py::object(matrix(targets));
+  return {expected, matrix(y.data), weights ? py::object(py::array_t<T>(y.cols, weights)) : py::none()};
+}
+
+template <typename T>
+typename Trainer<T>::Settings settings_of(const py::dict& d) {
+  typename Trainer<T>::Settings settings;
+  settings.optimizer = py::cast<std::string>(d["optimizer"]);
+  settings.seed = py::cast<uint64_t>(d["seed"]);
+  if (d.contains("loss")) settings.loss = py::cast<std::string>(d["loss"]);
+  if (d.contains("loss_settings")) settings.loss_settings = py::cast<std::vector<double>>(d["loss_settings"]);
+  if (d.contains("from_logits")) settings.from_logits = py::cast<bool>(d["from_logits"]);
+  if (d.contains("metrics")) {
+    using Metric = std::tuple<std::string, std::vector<double>, bool>;
+    for (const auto& [name, numbers, weighted] : py::cast<std::vector<Metric>>(d["metrics"])) {
+      settings.metrics.push_back({name, numbers, weighted});
+    }
+  }
+  if (d.contains("reduction")) {
+    const auto name = py::cast<std::string>(d["reduction"]);
+    settings.reduction = name == "sum"             ? Reduction::sum
+                         : name == "weighted_mean" ? Reduction::weighted_mean
+                                                   : Reduction::mean;
+  }
+  if (d.contains("ignored_label")) settings.ignored_label = py::cast<int32_t>(d["ignored_label"]);
+  if (d.contains("own_loss_sparse")) settings.own_loss_sparse = py::cast<bool>(d["own_loss_sparse"]);
+  if (d.contains("own_loss")) {  // (targets, outputs) -> (losses (n), slopes (n, outputs))
+    settings.own_loss = [f = SharedObject(d["own_loss"])](T* values, T* slopes, const Outcome<T>& outcome) {
+      const py::gil_scoped_acquire gil;
+      const auto [expected, output, weights] = arrays_of(outcome);
+      const auto [v, s] = py::cast<std::tuple<py::array, py::array>>(f.get()(expected, output));
+      const MatrixView<const T> y = outcome.output;
+      const MatrixView<const T> rows = matrix_of<T>(s, "the slopes of the loss");
+      if (rows.rows != y.cols || rows.cols != y.rows) throw std::invalid_argument("slopes of another shape");
+      std::copy_n(vector_of<T>(v, y.cols, "the losses"), y.cols, values);
+      for (long n = 0; n < y.rows; ++n) {
+        for (long i = 0; i < y.cols; ++i) slopes[n * y.stride + i] = rows.row(i)[n];
+      }
+    };
+  }
+  if (d.contains("own_metrics")) {  // (targets, outputs, weights)
+    settings.own_metrics = [f = SharedObject(d["own_metrics"])](const Outcome<T>& outcome) {
+      const py::gil_scoped_acquire gil;
+      const auto [expected, output, weights] = arrays_of(outcome);
+      f.get()(expected, output, weights);
+    };
+  }
+  return settings;
+}
+
+template <typename T>
+void set_update(Trainer<T>& trainer, const py::dict& d, const py::list& treatments) {
+  const auto number = [&d](const char* name) { return d.contains(name) ? py::cast<double>(d[name]) : 0.0; };
+  UpdateSettings settings;
+  settings.weight_decay = number("weight_decay");
+  settings.clip_value = number("clipvalue");
+  settings.clip_norm = number("clipnorm");
+  settings.global_clip_norm = number("global_clipnorm");
+  settings.accumulation_steps = std::max(1L, static_cast<long>(number("gradient_accumulation_steps")));
+  settings.use_mean = number("use_ema") != 0;
+  settings.mean_momentum = number("ema_momentum");
+  settings.mean_overwrites = static_cast<long>(number("ema_overwrite_frequency"));
+  std::vector<Treatment> each;
+  for (const py::handle of : treatments) {
+    using Fields = std::tuple<bool, double, double, std::string, std::vector<double>, int>;
+    const auto [decays, l1, l2, name, numbers, norm] = py::cast<Fields>(of);
+    if (norm < 0 || norm > 2) throw std::invalid_argument("a norm is of columns (0), of rows (1) or of all (2)");
+    each.push_back({decays, l1, l2, {name, numbers, static_cast<Constraint::Norm>(norm)}});
+  }
+  trainer.update().set(settings, trainer.network().stack().parameters(), each);
+}
+
 template <typename T>
 void register_trainer_of(py::module_& m, const char* name, const char* samples_name) {
   using Train = Trainer<T>;
@@ -78,20 +159,17 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
   py::class_<Held>(m, samples_name)
       .def(py::init(&make_samples<T>), py::arg("x"), py::arg("y"), py::arg("sample_weight") = py::none());
   py::class_<Train, std::shared_ptr<Train>>(m, name)
-      .def(py::init([](std::shared_ptr<PyNetwork<T>> network, const std::string& loss,
-                       const std::vector<double>& loss_settings, bool from_logits, const std::string& optimizer,
-                       const std::vector<std::tuple<std::string, std::vector<double>, bool>>& metrics, uint64_t seed) {
-             typename Trainer<T>::Settings settings = {loss, loss_settings, from_logits, optimizer, {}, seed};
-             for (const auto& [metric, numbers, weighted] : metrics) {
-               settings.metrics.push_back({metric, numbers, weighted});
-             }
-             return std::make_shared<Train>(std::move(network), settings);
+      .def(py::init([](std::shared_ptr<PyNetwork<T>> network, const py::dict& settings) {
+             return std::make_shared<Train>(std::move(network), settings_of<T>(settings));
            }),
-           py::arg("network"), py::arg("loss"), py::arg("loss_settings"), py::arg("from_logits"), py::arg("optimizer"),
-           py::arg("metrics"), py::arg("seed"))
+           py::arg("network"), py::arg("settings"))
       .def_property(
           "iterations", [](Train& self) { return self.optimizer().iterations(); },
           [](Train& self, long steps) { self.optimizer().set_iterations(steps); }, "Updates made so far.")
+      .def_property(
+          "batches", [](Train& self) { return self.update().batches(); },
+          [](Train& self, long n) { self.update().set_batches(n); },
+          "Batches trained on so far: more than updates, where gradients are added up over several.")
       .def_property("store_gradients", &Train::store_gradients, &Train::set_store_gradients,
                     "Whether gradients are stored first, and not applied as they are computed.")
       .def_property("force_team", &Train::forces_team, &Train::set_forces_team,
@@ -103,17 +181,34 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
           "set_hyperparameters",
           [](Train& self, const std::vector<double>& values) { self.optimizer().set_hyperparameters(values); },
           py::arg("values"))
+      .def("set_update", &set_update<T>, py::arg("settings"), py::arg("treatments"),
+           "How gradients become steps: settings of all, and a treatment for each parameter.")
+      .def(
+          "set_rates",
+          [](Train& self, long first, std::vector<double> rates) { self.update().set_rates(first, std::move(rates)); },
+          py::arg("first"), py::arg("rates"), "The learning rates of the batches from number `first` on.")
+      .def(
+          "take_means", [](Train& self) { self.update().take_means(); },
+          "Puts the running means of the weights into the weights, if there are any.")
+      .def(
+          "buffers",
+          [](py::object self) {
+            Train& trainer = self.cast<Train&>();
+            std::vector<std::vector<py::array>> buffers;
+            for (T* buffer : {trainer.update().means(), trainer.update().accumulated()}) {
+              buffers.push_back(buffer ? views(buffer, trainer.network(), self) : std::vector<py::array>{});
+            }
+            return buffers;
+          },
+          "Writable views of the running means of the weights, and of the gradients added up so far; empty where there "
+          "are none.")
       .def(
           "slots",
           [](py::object self) {
             Train& trainer = self.cast<Train&>();
             std::vector<std::vector<py::array>> slots(trainer.optimizer().kernel().slot_count);
             for (size_t i = 0; i < slots.size(); ++i) {
-              for (const auto& layer : trainer.network().layers()) {
-                for (const Block& block : layer->parameters()) {
-                  slots[i].push_back(view_of(trainer.optimizer().slot(static_cast<int>(i)), block, self));
-                }
-              }
+              slots[i] = views(trainer.optimizer().slot(static_cast<int>(i)), trainer.network(), self);
             }
             return slots;
           },

@@ -9,7 +9,9 @@ namespace fastbp {
 // Philox 4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
-enum class Stream : uint32_t { initialize = 0, shuffle = 1 };
+// The upper bits of a stream's number tell the layers that draw noise apart.
+constexpr int kStreamBits = 8;
+enum class Stream : uint32_t { initialize = 0, shuffle = 1, noise = 2 };
 
 // The 64-bit numbers of one stream at one index (which epoch, which variable). Two of them share a Philox block, so
 // the last block is kept: neighbours cost one.

@@ -103,6 +103,50 @@ struct MetricKernel {
                      long samples, long stride, const double* settings);
 };
 
+// Where the random numbers of a layer begin.
+struct Noise {
+  uint64_t seed;
+  uint32_t step;    // of training
+  uint32_t stream;  // which layer
+  long first_node;
+  long first_sample;  // of the batch
+};
+
+// y = x·factor + shift, both drawn anew for every element; backwards, dx = dy·factor. By layout; (rows, cols).
+template <typename T>
+struct NoiseKernel {
+  const char* name;
+  Settings settings;
+  void (*forward[2])(T* y, T* factor, const T* x, long rows, long cols, long stride, const Noise& noise,
+                     const double* settings);
+};
+
+// See normalizations.h.
+template <typename T>
+struct NormalizationKernels {
+  void (*affine[2])(T* y, const T* x, const T* scale, const T* shift, long rows, long cols, long stride);
+  void (*multiply)(T* y, const T* a, const T* b, long rows, long cols, long stride);
+  void (*batch_norm_forward)(T* y, T* mean, T* variance, T* inverse, const T* x, const T* gamma, const T* beta,
+                             double epsilon, long nodes, long samples, long stride);
+  void (*batch_norm_backward)(T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean, const T* inverse,
+                              const T* gamma, bool accumulate, long nodes, long samples, long stride);
+  void (*layer_norm_forward[2])(T* y, T* mean, T* inverse, const T* x, const T* gamma, const T* beta, bool rms,
+                                double epsilon, long rows, long cols, long stride);
+  void (*layer_norm_backward[2])(T* dx, const T* dy, const T* x, const T* mean, const T* inverse, const T* gamma,
+                                 bool rms, long rows, long cols, long stride);
+  void (*layer_norm_slopes[2])(T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean, const T* inverse,
+                               bool accumulate, long rows, long cols, long stride);
+};
+
+// See flat.h. n: whole vectors.
+template <typename T>
+struct FlatKernels {
+  double (*regularize)(T* dw, const T* w, double l1, double l2, long n);
+  double (*sum_of_squares)(const T* x, long n);
+  void (*clip)(T* x, double scale, double most, long n);
+  void (*blend)(T* mean, const T* x, double keep, long n);
+};
+
 constexpr int kMaxSlots = 3;
 constexpr int kMaxHyperparameters = 6;
 constexpr int kMaxShared = 6;
@@ -152,6 +196,9 @@ struct Kernels {
   bool (*all_finite)(const T* x, long n);
   T (*multiply_add)(long rounds, T x, T y);  // arithmetic alone, to measure what the machine can do
   long flops_per_round;                      // of it
+  NormalizationKernels<T> normalizations;
+  FlatKernels<T> flat;
+  List<NoiseKernel<T>> noises;
   List<ActivationKernel<T>> activations;
   List<LossKernel<T>> losses;
   List<MetricKernel<T>> metrics;

@@ -3,10 +3,13 @@
 // No STL here or in what is included, no link-time optimisation across these files, no -ffast-math: see csrc/README.md.
 #include "kernels/activations.h"
 #include "kernels/dots.h"
+#include "kernels/flat.h"
 #include "kernels/gemm_tile.h"
 #include "kernels/kernel_table.h"
 #include "kernels/losses.h"
 #include "kernels/metrics.h"
+#include "kernels/noise.h"
+#include "kernels/normalizations.h"
 #include "kernels/optimizers.h"
 #include "kernels/peak.h"
 #include "kernels/transpose.h"
@@ -45,8 +48,15 @@ void map(T* y, const T* x, long n) {
 
 template <typename T>
 constexpr MathKernel<T> kMath[] = {
-    {"exp", map<T, exp<T>>},   {"log", map<T, log<T>>},   {"log1p", map<T, log1p<T>>}, {"sigmoid", map<T, sigmoid<T>>},
-    {"tanh", map<T, tanh<T>>}, {"sqrt", map<T, sqrt<T>>}, {"erf", map<T, erf<T>>},
+    {"exp", map<T, exp<T>>},
+    {"log", map<T, log<T>>},
+    {"log1p", map<T, log1p<T>>},
+    {"sigmoid", map<T, sigmoid<T>>},
+    {"tanh", map<T, tanh<T>>},
+    {"sqrt", map<T, sqrt<T>>},
+    {"erf", map<T, erf<T>>},
+    {"cos_of_turn", map<T, cos_of_turn<T>>},
+    {"sin_of_turn", map<T, sin_of_turn<T>>},
 };
 
 template <typename T>
@@ -59,6 +69,9 @@ constexpr Kernels<T> kernels() {
           all_finite<T>,
           multiply_add<T>,
           kFlopsPerRound<T>,
+          kNormalizations<T>,
+          kFlat<T>,
+          NoiseKinds<T>::list,
           Activations<T>::list,
           Losses<T>::list,
           Metrics<T>::list,

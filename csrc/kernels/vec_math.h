@@ -1,6 +1,6 @@
 // exp, log, tanh and their kin on vectors. Error bounds (in ULP, over the whole range, infinities, NaN and subnormals
-// included) are asserted by tests/test_vec_math.py: exp 2, log 3, log1p 4, sigmoid 4, tanh 4, erf
-// 4.
+// included) are asserted by tests/test_vec_math.py: exp 2, log 3, log1p 4, sigmoid 4, tanh 4, erf 4; cosine and sine of
+// a multiple of 2⁻²⁴ of a turn 3.
 #pragma once
 
 #include "kernels/vec.h"
@@ -129,6 +129,34 @@ FASTBP_INLINE V<T> erf(V<T> x) {
   const V<T> inner = x + x * polynomial<T>(C::kErf, size * size);
   const V<T> outer = T(1) - exp<T>(-size * size) * polynomial<T>(C::kErfcx, (size - T(2)) / (size + T(2)));
   return size < T(1) ? inner : (x < T(0) ? -outer : outer);
+}
+
+// sin (odd) or cos (even) of 2π·f for |f| <= 1/8 by Taylor's series, in t = (2π·f)².
+template <typename T, bool odd>
+FASTBP_INLINE V<T> eighth_of_turn(V<T> f) {
+  constexpr int terms = sizeof(T) == 4 ? 5 : 9;  // (π/4)^(2·terms) / (2·terms)! < 0.1 ULP
+  const V<T> angle = f * T(6.283185307179586476925), t = angle * angle;
+  V<T> p = broadcast<T>(T((terms & 1 ? -1 : 1) * one_over_factorial(2 * terms + odd)));
+#pragma GCC unroll 16
+  for (int i = terms - 1; i >= 0; --i) p = p * t + T((i & 1 ? -1 : 1) * one_over_factorial(2 * i + odd));
+  return odd ? p * angle : p;
+}
+
+// cos(2π·u) and sin(2π·u) for u in [-4, 4]: the nearest quarter q of a turn, and the rest f.
+template <typename T>
+FASTBP_INLINE V<T> cos_of_turn(V<T> u) {
+  using C = MathConstants<T>;
+  using Int = typename Scalar<T>::Int;
+  const V<T> shifted = u * T(4) + C::kRound;
+  const Mask<T> q = bits<T>(shifted);
+  const V<T> f = u - (shifted - C::kRound) * T(0.25);
+  const V<T> size = (q & Int(1)) ? eighth_of_turn<T, true>(f) : eighth_of_turn<T, false>(f);
+  return ((q + Int(1)) & Int(2)) ? -size : size;
+}
+
+template <typename T>
+FASTBP_INLINE V<T> sin_of_turn(V<T> u) {
+  return cos_of_turn<T>(u - T(0.25));
 }
 
 // x = 2^n·m with m in [√½, √2); ln m = 2·artanh(s) = 2s·(1 + s²/3 + s⁴/5 + ...) with s = (m - 1) / (m + 1).

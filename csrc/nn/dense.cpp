@@ -3,23 +3,34 @@
 #include "nn/dense.h"
 
 #include "nn/shared_product.h"
+#include "nn/tape.h"
 
 namespace fastbp {
 
 template <typename T>
-Dense<T>::Dense(ParameterArena<T>& arena, const ActivationKernel<T>& activation, long inputs, long outputs,
-                bool use_bias)
-    : arena_(arena), activation_(activation), w_(arena.declare_matrix(inputs, outputs)), use_bias_(use_bias) {
-  parameters_.push_back(w_);
-  if (use_bias) parameters_.push_back(arena.declare_vector(outputs));
+Dense<T>::Dense(ParameterArena<T>& arena, Nonlinearity<T> activation, long inputs, long outputs, bool use_bias)
+    : arena_(arena),
+      activation_(std::move(activation)),
+      w_(arena.declare_matrix(inputs, outputs)),
+      b_{},
+      use_bias_(use_bias) {
+  this->parameters_.push_back({w_, true});
+  if (!use_bias) return;
+  b_ = arena.declare_vector(outputs);
+  this->parameters_.push_back({b_, true});
+}
+
+template <typename T>
+long Dense<T>::kept(long samples, Layout layout, bool training) const {
+  const MatrixView<T> slopes = lay<T>(nullptr, outputs(), samples, layout);
+  return training && activation_.kernel->keeps_slope ? slopes.rows * slopes.stride : 0;
 }
 
 // Members share the nodes of a layer, forward and back: so each reads and updates its own columns of w, which stay in
 // its cache. Only dx takes all of w.
 template <typename T>
-void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Pass<T>& pass) const {
+void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const {
   const bool in_columns = pass.layout == samples_in_columns;
-  const bool activate = !pass.logits;
   const MatrixView<const T> w = {arena_.values() + w_.offset, w_.rows, w_.cols, w_.stride};
   Product<T> p = {};
   p.c = y.data, p.c_stride = y.stride;
@@ -30,64 +41,75 @@ void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Pass<T>& pa
     p.a = x.data, p.a_row = x.stride, p.a_col = 1;
     p.b = w.data, p.b_stride = w.stride;
   }
-  p.bias = use_bias_ ? arena_.values() + parameters_[1].offset : nullptr;
+  p.bias = use_bias_ ? arena_.values() + b_.offset : nullptr;
   p.bias_by_row = in_columns;
   p.m = y.rows, p.n = y.cols, p.k = inputs();
   p.pack = pass.pack;
-  if (activate && !activation_.whole_samples) {
-    p.finish.context = &activation_;
-    p.finish.call = [](const void* context, void* c, long c_stride, long, long, long rows, long cols) {
-      const auto& activation = *static_cast<const ActivationKernel<T>*>(context);
-      activation.forward[samples_in_rows](static_cast<T*>(c), nullptr, rows, cols, c_stride,
-                                          nullptr);  // any block of elements
+  struct Context {
+    const Nonlinearity<T>& activation;
+    const T* y;
+    T* slopes;  // as y, or null
+  };
+  T* const slopes = activation_.slopes(record, pass);
+  const Context context = {activation_, y.data, slopes};
+  if (!pass.logits && !activation_.whole_samples()) {
+    p.finish.context = &context;
+    p.finish.call = [](const void* opaque, void* c, long c_stride, long, long, long rows, long cols) {
+      const Context& to = *static_cast<const Context*>(opaque);
+      T* const panel = static_cast<T*>(c);
+      to.activation.forward({panel, rows, cols, c_stride}, to.slopes ? to.slopes + (panel - to.y) : nullptr,
+                            samples_in_rows);  // any block of elements
     };
   }
   shared_product(pass.kernels, p, in_columns ? Cut::rows : Cut::columns, pass.me);
-  if (activate && activation_.whole_samples) {
+  if (!pass.logits && activation_.whole_samples()) {
     pass.me.wait();
     const long samples = in_columns ? y.cols : y.rows;
     const MatrixView<T> own = samples_from(y, pass.layout, pass.me.share(samples, kShareUnit));
-    activation_.forward[pass.layout](own.data, nullptr, own.rows, own.cols, own.stride, nullptr);
+    activation_.forward(own, slopes ? slopes + (own.data - y.data) : nullptr, pass.layout);
   }
 }
 
 template <typename T>
-void Dense<T>::backward(MatrixView<T> dx, MatrixView<T> dz, MatrixView<T> dy, MatrixView<const T> y,
-                        MatrixView<const T> x, const Pass<T>& pass) const {
-  node_slopes(dz, dy, y, pass);
+void Dense<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
+                        const Record<T>& record, const Pass<T>& pass) const {
+  const bool in_columns = pass.layout == samples_in_columns;
+  const MatrixView<T> dz = in_columns ? lay(record.slopes, outputs(), dy.cols, samples_in_rows) : dy;
+  const T* slopes = activation_.slopes(record, pass);
+  node_slopes(dz, dy, slopes ? slopes : y.data, pass);
   if (dx.data) {
     pass.me.wait();
     input_slopes(dx, dz, dy, pass);  // first, for it needs the weights from before the update
     pass.me.wait();
   }
+  if (!this->trainable_) return;
   kernel_slopes(dz, x, pass);
   if (use_bias_) bias_slopes(dz, pass);
 }
 
-// dz = dy ⊙ f'(z), in dy's layout and in rows: of the member's own nodes.
+// dz = dy ⊙ f'(z), in dy's layout and in rows: of the member's own nodes. `a`, which f' comes from, lies as dy.
 template <typename T>
-void Dense<T>::node_slopes(MatrixView<T> dz, MatrixView<T> dy, MatrixView<const T> y, const Pass<T>& pass) const {
-  const bool by_sample = !pass.logits && activation_.whole_samples;
+void Dense<T>::node_slopes(MatrixView<T> dz, MatrixView<T> dy, const T* a, const Pass<T>& pass) const {
+  const bool by_sample = !pass.logits && activation_.whole_samples();
   if (by_sample) {
     pass.me.wait();
-    const Range samples = pass.me.share(dz.rows, kShareUnit);
-    const MatrixView<T> d = samples_from(dy, pass.layout, samples);
-    activation_.backward[pass.layout](d.data, samples_from(y, pass.layout, samples).data, d.rows, d.cols, d.stride,
-                                      nullptr);
+    const MatrixView<T> d = samples_from(dy, pass.layout, pass.me.share(dz.rows, kShareUnit));
+    activation_.backward(d, a + (d.data - dy.data), pass.layout);
     pass.me.wait();
   }
-  const Range nodes = pass.me.share(outputs(), kShareUnit);
+  const Range nodes = this->own_nodes(outputs(), pass);
   if (pass.layout == samples_in_rows) {
-    if (by_sample || pass.logits) return;
-    activation_.backward[pass.layout](dy.data + nodes.first, y.data + nodes.first, dy.rows, nodes.count(), dy.stride,
-                                      nullptr);
+    if (!by_sample && !pass.logits) {
+      activation_.backward(nodes_from(dy, pass.layout, nodes), a + nodes.first, pass.layout);
+    }
     return;
   }
   constexpr long block = 8;  // of nodes, so that their slopes are still in a cache when they are transposed
   for (long i = nodes.first, count; i < nodes.last; i += count) {
     count = nodes.last - i < 2 * block ? nodes.last - i : block;
-    if (!by_sample && !pass.logits)
-      activation_.backward[pass.layout](dy.row(i), y.row(i), count, dy.cols, dy.stride, nullptr);
+    if (!by_sample && !pass.logits) {
+      activation_.backward(dy.rows_from(i, count), a + i * dy.stride, pass.layout);
+    }
     pass.kernels.transpose(dz.data + i, dz.stride, dy.row(i), dy.stride, nullptr, count, dy.cols);
   }
 }
@@ -142,12 +164,11 @@ void Dense<T>::kernel_slopes(MatrixView<const T> dz, MatrixView<const T> x, cons
 
 template <typename T>
 void Dense<T>::bias_slopes(MatrixView<const T> dz, const Pass<T>& pass) const {
-  const Block& b = parameters_[1];
-  const Range cols = pass.me.share(b.stride, kShareUnit);
-  T* db = (pass.gradients ? pass.gradients + b.offset : pass.row) + cols.first;
+  const Range cols = pass.me.share(b_.stride, kShareUnit);
+  T* db = (pass.gradients ? pass.gradients : arena_.gradients()) + b_.offset + cols.first;
   pass.kernels.column_sums(db, dz.data + cols.first, dz.rows, cols.count(), dz.stride,
                            pass.gradients && pass.accumulate);
-  if (!pass.gradients) pass.optimizer->apply(b.offset + cols.first, b.stride, db, b.stride, 1, cols.count());
+  if (!pass.gradients) pass.optimizer->apply_stored(b_.offset + cols.first, cols.count());
 }
 
 template class Dense<float>;

@@ -1,36 +1,37 @@
 // The dense layer: y = activation(x·w + b).
 #pragma once
 
-#include <string>
-
-#include "nn/layer.h"
+#include "nn/nonlinearity.h"
 
 namespace fastbp {
 
 template <typename T>
 class Dense : public Layer<T> {
  public:
-  Dense(ParameterArena<T>& arena, const ActivationKernel<T>& activation, long inputs, long outputs, bool use_bias);
+  Dense(ParameterArena<T>& arena, Nonlinearity<T> activation, long inputs, long outputs, bool use_bias);
 
   long inputs() const override { return w_.rows; }
   long outputs() const override { return w_.cols; }
-  const std::vector<Block>& parameters() const override { return parameters_; }
-  const char* activation() const override { return activation_.name; }
+  double work() const override { return 2.0 * static_cast<double>(w_.rows * w_.cols); }
+  const char* activation() const override { return activation_.kernel->name; }
+  bool reads_any_rows() const override { return true; }
+  long kept(long samples, Layout layout, bool training) const override;
+  bool wants_slopes() const override { return true; }
 
-  void forward(MatrixView<T> y, MatrixView<const T> x, const Pass<T>& pass) const override;
-  void backward(MatrixView<T> dx, MatrixView<T> dz, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
-                const Pass<T>& pass) const override;
+  void forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const override;
+  void backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
+                const Record<T>& record, const Pass<T>& pass) const override;
 
  private:
-  void node_slopes(MatrixView<T> dz, MatrixView<T> dy, MatrixView<const T> y, const Pass<T>& pass) const;
+  void node_slopes(MatrixView<T> dz, MatrixView<T> dy, const T* a, const Pass<T>& pass) const;
   void input_slopes(MatrixView<T> dx, MatrixView<const T> dz, MatrixView<const T> dzt, const Pass<T>& pass) const;
   void kernel_slopes(MatrixView<const T> dz, MatrixView<const T> x, const Pass<T>& pass) const;
   void bias_slopes(MatrixView<const T> dz, const Pass<T>& pass) const;
 
   ParameterArena<T>& arena_;
-  const ActivationKernel<T>& activation_;
-  std::vector<Block> parameters_;  // w, then b if there is one
-  Block w_;                        // (inputs, outputs)
+  Nonlinearity<T> activation_;
+  Block w_;  // (inputs, outputs)
+  Block b_;  // (outputs)
   bool use_bias_;
 };
 

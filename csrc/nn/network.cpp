@@ -5,39 +5,44 @@
 #include <stdexcept>
 
 #include "kernels/dispatch.h"
-#include "nn/dense.h"
 
 namespace fastbp {
 namespace {
 
 struct Stopped {};
 
+long layers_in(const auto& specs) {
+  long count = 0;
+  for (const auto& layer : specs) count += 1 + (layer->inner() ? layers_in(layer->inner()->layers()) : 0);
+  return count;
+}
+
 }  // namespace
 
 template <typename T>
-Network<T>::Network(const KernelTable& table, long inputs, const std::vector<DenseSpec>& layers)
-    : table_(table), kernels_(kernels_of<T>(table)) {
-  if (inputs < 1 || layers.empty()) throw std::invalid_argument("a network needs at least one input and one layer");
-  for (const DenseSpec& spec : layers) {
-    if (spec.units < 1) throw std::invalid_argument("units must be at least 1; got " + std::to_string(spec.units));
-    const auto& activation = find_by_name(kernels_.activations, spec.activation, "activation");
-    layers_.push_back(std::make_unique<Dense<T>>(arena_, activation, inputs, spec.units, spec.use_bias));
-    inputs = spec.units;
-  }
+Network<T>::Network(const KernelTable& table, long inputs, const std::vector<LayerSpec<T>>& layers, uint64_t seed)
+    : table_(table), kernels_(kernels_of<T>(table)), stack_(make_stack(kernels_, arena_, inputs, layers)), seed_(seed) {
   arena_.allocate();
 }
 
 template <typename T>
-Cost Network<T>::cost(long samples, const Plan& plan, bool training, long steps) const {
-  double products = 0, nodes = 0;
-  for (const auto& layer : layers_) {
-    products += 2.0 * layer->inputs() * layer->outputs() * samples;
-    nodes += static_cast<double>(layer->outputs() * samples);
+void Network<T>::set_trainable(const std::vector<bool>& flags) {
+  if (static_cast<long>(flags.size()) != layers_in(stack_.layers())) {
+    throw std::invalid_argument("one flag for each layer");
   }
-  const int layers = static_cast<int>(layers_.size());
+  auto next = flags.begin();
+  stack_.set_trainable(next);
+}
+
+template <typename T>
+Cost Network<T>::cost(long samples, const Plan& plan, bool training, long steps) const {
+  const double products = stack_.work() * static_cast<double>(samples);
+  double nodes = 0;
+  for (const auto& layer : stack_.layers()) nodes += static_cast<double>(layer->outputs() * samples);
+  const int layers = static_cast<int>(stack_.layers().size());
   // Half of what the vectors' width allows at some 4 GHz: what training reaches in the middle of its range.
   const double rate = 8e9 * table_.vector_bytes / sizeof(T);
-  const double first = 2.0 * inputs() * layers_.front()->outputs() * samples;  // nobody asks for its dx
+  const double first = stack_.layers().front()->work() * static_cast<double>(samples);  // nobody asks for its dx
   const double work = training ? 3 * products - first : products;
   const double parameters = static_cast<double>(arena_.size()) * sizeof(T);
   if (plan.groups > 1) return {work, rate, training ? 2 * parameters : 0.0, 2, steps, plan.groups};
@@ -46,39 +51,33 @@ Cost Network<T>::cost(long samples, const Plan& plan, bool training, long steps)
 }
 
 template <typename T>
-MatrixView<T> Network<T>::forward(const Workspace<T>& ws, MatrixView<const T> x, bool logits, const Member& me) const {
-  const int last = static_cast<int>(layers_.size()) - 1;
-  const long samples = ws.layout() == samples_in_rows ? x.rows : x.cols;
-  MatrixView<const T> in = x;
-  for (int i = 0; i <= last; ++i) {
-    const MatrixView<T> out = ws.output(i, samples);
-    layers_[i]->forward(out, in, {kernels_, me, ws.layout(), ws.pack(me), logits && i == last});
-    me.wait();
-    in = out;
-  }
-  return ws.output(last, samples);
-}
-
-template <typename T>
-void Network<T>::backward(const Workspace<T>& ws, MatrixView<T> dx, MatrixView<const T> x, bool logits,
-                          const Gradients& gradients, const Member& me) const {
-  const int last = static_cast<int>(layers_.size()) - 1;
-  const long samples = ws.layout() == samples_in_rows ? x.rows : x.cols;
-  for (int i = last; i >= 0; --i) {
-    const MatrixView<const T> in = i > 0 ? ws.output(i - 1, samples) : x;
-    layers_[i]->backward(i > 0 ? ws.delta(i - 1, samples) : dx, ws.slopes(i, samples), ws.delta(i, samples),
-                         ws.output(i, samples), in,
-                         {kernels_, me, ws.layout(), ws.pack(me), logits && i == last, ws.row(me), gradients.store,
-                          gradients.accumulate, gradients.apply});
-  }
+Pass<T> Network<T>::pass(const Workspace<T>& ws, bool training, long batch, long first_sample, Failure* failure,
+                         const Member& me) const {
+  Pass<T> pass = {kernels_, me, ws.layout()};
+  pass.pack = ws.pack(me);
+  pass.failure = failure;
+  pass.training = training;
+  pass.seed = seed_;
+  pass.step = draws_;
+  pass.first_sample = first_sample;
+  pass.batch = batch;
+  return pass;
 }
 
 template <typename T>
 void Network<T>::predict(MatrixView<T> out, MatrixView<const T> x, const Workspace<T>& ws, Poll& poll) const {
   const Member me = Member::alone();
+  Failure failure;
+  const bool in_place = stack_.reads_any_rows(false);
   for (long first = 0; first < x.rows; first += ws.samples()) {
     const long rows = std::min(ws.samples(), x.rows - first);
-    const MatrixView<T> y = forward(ws, x.rows_from(first, rows), false, me);
+    MatrixView<T> in = {const_cast<T*>(x.row(first)), rows, x.cols, x.stride};  // only read
+    if (!in_place) {
+      in = ws.x(rows);
+      for (long r = 0; r < rows; ++r) copy_row(in.row(r), x.row(first + r), x.cols);
+    }
+    const MatrixView<T> y = stack_.forward(ws.tape(), in, pass(ws, false, rows, first, &failure, me));
+    failure.rethrow();
     for (long r = 0; r < rows; ++r) copy_row(out.row(first + r), static_cast<const T*>(y.row(r)), y.cols);
     poll();
   }
@@ -90,25 +89,24 @@ void Network<T>::predict(MatrixView<T> out, MatrixView<const T> x, long batch, i
   const long most = (x.rows + size - 1) / size + kShareUnit;  // rows of a share
   std::vector<Workspace<T>> workspaces;
   for (int i = 0; i < size; ++i) {
-    workspaces.emplace_back(layers_, std::min(batch, most), samples_in_rows, Workspace<T>::Use::inference);
+    workspaces.emplace_back(stack_, std::min(batch, most), samples_in_rows, Workspace<T>::Use::inference);
   }
-  std::exception_ptr error;
-  std::atomic<bool> stopped{false};
+  Failure failure;
   run_team(size, [&](const Member& me) {
     const Range rows = me.share(x.rows, kShareUnit);
-    // Only the caller's thread may ask Python; the others look whether it was told to stop.
+    // Only the caller's thread may ask Python; the others look whether somebody has stopped.
     Poll own([&] {
-      if (stopped) throw Stopped();
+      if (failure.happened()) throw Stopped();
     });
     try {
       predict(out.rows_from(rows.first, rows.count()), x.rows_from(rows.first, rows.count()), workspaces[me.rank()],
               me.leads() ? poll : own);
+    } catch (const Stopped&) {
     } catch (...) {
-      stopped = true;
-      if (me.leads()) error = std::current_exception();
+      failure.report(std::current_exception());
     }
   });
-  if (error) std::rethrow_exception(error);
+  failure.rethrow();
 }
 
 template class Network<float>;

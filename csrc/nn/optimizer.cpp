@@ -9,7 +9,7 @@ namespace fastbp {
 
 template <typename T>
 Optimizer<T>::Optimizer(const OptimizerKernel<T>& kernel, ParameterArena<T>& arena)
-    : kernel_(kernel), arena_(arena), hyperparameters_(kernel.hyperparameter_count) {
+    : kernel_(kernel), arena_(arena), spans_{{0, arena.size()}}, hyperparameters_(kernel.hyperparameter_count) {
   for (int i = 0; i < kernel.slot_count; ++i) slots_.emplace_back(arena.size());
 }
 
@@ -20,23 +20,24 @@ void Optimizer<T>::set_hyperparameters(const std::vector<double>& values) {
                                 " hyperparameters; got " + std::to_string(values.size()));
   }
   hyperparameters_ = values;
-  if (iterations_ == 0 && kernel_.initial_slot_value) {
-    for (int i = 0; i < kernel_.hyperparameter_count; ++i) {
-      if (std::strcmp(kernel_.hyperparameter_names[i], kernel_.initial_slot_value) != 0) continue;
-      for (AlignedBuffer<T>& slot : slots_) std::fill_n(slot.data(), arena_.size(), static_cast<T>(values[i]));
-    }
+  if (iterations_ > 0 || !kernel_.initial_slot_value) return;
+  for (int i = 0; i < kernel_.hyperparameter_count; ++i) {
+    if (std::strcmp(kernel_.hyperparameter_names[i], kernel_.initial_slot_value) != 0) continue;
+    for (AlignedBuffer<T>& slot : slots_) std::fill_n(slot.data(), arena_.size(), static_cast<T>(values[i]));
   }
 }
 
 template <typename T>
 void Optimizer<T>::set_iterations(long steps) {
   memory_ = 1;
-  for (iterations_ = 0; iterations_ < steps;) begin_step();  // what a rule keeps from step to step depends on all
+  for (iterations_ = 0; iterations_ < steps;) begin_step(0);  // what a rule keeps from step to step depends on all
 }
 
 template <typename T>
-void Optimizer<T>::begin_step() {
+void Optimizer<T>::begin_step(double learning_rate) {
   ++iterations_;
+  hyperparameters_[0] = learning_rate;
+  keep_ = 1 - learning_rate * weight_decay_;
   kernel_.prepare(shared_, &memory_, hyperparameters_.data(), static_cast<double>(iterations_));
 }
 
@@ -44,7 +45,14 @@ template <typename T>
 void Optimizer<T>::apply(long offset, long stride, const T* dw, long dw_stride, long rows, long cols) const {
   T* slots[kMaxSlots];
   for (int i = 0; i < kernel_.slot_count; ++i) slots[i] = slots_[i].data() + offset;
-  kernel_.update(arena_.values() + offset, slots, stride, dw, dw_stride, shared_, 1.0, rows, cols);
+  kernel_.update(arena_.values() + offset, slots, stride, dw, dw_stride, shared_, span_of(offset).decays ? keep_ : 1.0,
+                 rows, cols);
+}
+
+template <typename T>
+const Span& Optimizer<T>::span_of(long offset) const {
+  return *std::upper_bound(spans_.begin(), spans_.end() - 1, offset,
+                           [](long at, const Span& span) { return at < span.last; });
 }
 
 template class Optimizer<float>;

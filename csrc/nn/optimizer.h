@@ -8,6 +8,16 @@
 
 namespace fastbp {
 
+// Parameters that are treated alike: [first, last) of the arena.
+struct Span {
+  long first;
+  long last;
+  bool trainable = true;
+  bool decays = true;  // by the optimiser's weight_decay
+  double l1 = 0;       // penalties
+  double l2 = 0;
+};
+
 template <typename T>
 class Optimizer {
  public:
@@ -15,6 +25,11 @@ class Optimizer {
 
   const OptimizerKernel<T>& kernel() const { return kernel_; }
   void set_hyperparameters(const std::vector<double>& values);
+  void set_weight_decay(double decay) { weight_decay_ = decay; }
+
+  // How parameters are treated: spans in order, which cover the arena.
+  void set_spans(std::vector<Span> spans) { spans_ = std::move(spans); }
+  const std::vector<Span>& spans() const { return spans_; }
 
   // Slot i of the rule (momentum, velocity ...), laid out as the arena.
   T* slot(int i) const { return slots_[i].data(); }
@@ -23,21 +38,27 @@ class Optimizer {
   void set_iterations(long steps);
 
   // Counts a step and computes what its updates share.
-  void begin_step();
+  void begin_step(double learning_rate);
 
-  // Updates parameters by their gradient dw (rows, cols): from `offset` in the arena, with rows `stride` apart there.
+  // Updates parameters by their gradient dw (rows, cols): from `offset` in the arena, with rows `stride` apart there,
+  // all within one span.
   void apply(long offset, long stride, const T* dw, long dw_stride, long rows, long cols) const;
 
   // Updates the parameters [offset, offset + n) from the arena's stored gradients.
   void apply_stored(long offset, long n) const { apply(offset, n, arena_.gradients() + offset, n, 1, n); }
 
  private:
+  const Span& span_of(long offset) const;
+
   const OptimizerKernel<T>& kernel_;
   ParameterArena<T>& arena_;
   std::vector<AlignedBuffer<T>> slots_;
+  std::vector<Span> spans_;
   std::vector<double> hyperparameters_;
+  double weight_decay_ = 0;
   double shared_[kMaxShared] = {};
-  double memory_ = 1;
+  double keep_ = 1;    // what weight decay leaves of a parameter
+  double memory_ = 1;  // of the rule
   long iterations_ = 0;
 };
 

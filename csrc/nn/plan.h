@@ -11,6 +11,8 @@ namespace fastbp {
 // A batch goes through the network in chunks of samples. In one group, all members of a team work on each chunk
 // together. In several, each chunk is gone through by one member, forward and back, while it sits in that core's cache,
 // and nobody waits for anybody; each group of chunks adds up gradients of its own, which are added in order at the end.
+constexpr long kMostTogether = 2048;  // samples of a chunk whose gradients may be applied as they are computed
+
 struct Plan {
   Layout layout;
   long chunk;  // samples
@@ -27,12 +29,13 @@ inline Layout layout_of(long samples) {
   return samples < kFew ? samples_in_rows : samples_in_columns;
 }
 
-// `gradients`: bytes of what each group adds up; 0 if there is no way back.
-inline Plan plan_of(long batch, long gradients) {
+// `gradients`: bytes of what each group adds up; 0 if there is no way back. `whole`: a layer or a function of the
+// user's needs all samples of the batch at once.
+inline Plan plan_of(long batch, long gradients, bool whole = false) {
   constexpr long kLeast = 32, kMost = 256;  // samples of a chunk: two vectors, and what stays in a core's cache
-  constexpr long kMostTogether = 2048;      // samples of a chunk that all work on
   constexpr int kMostGroups = 16;
   constexpr long kGradients = 1024 * 1024;  // of all groups: a core's cache
+  if (whole) return {samples_in_columns, batch, 1};
   if (layout_of(batch) == samples_in_rows) return {samples_in_rows, batch, 1};
   // Twice as many groups with four times the samples: larger chunks are more efficient, more groups feed more threads.
   int groups = 1;

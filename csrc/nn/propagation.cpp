@@ -8,7 +8,10 @@ namespace fastbp {
 namespace {
 
 // All work on all samples together.
-Plan together(long samples) { return {layout_of(samples), samples, 1}; }
+template <typename T>
+Plan together(const Network<T>& network, long samples) {
+  return {network.stack().mixes_samples() ? samples_in_columns : layout_of(samples), samples, 1};
+}
 
 // The member's samples of a matrix of samples, to where they lie as the layout says. Writes true elements only.
 template <typename T>
@@ -38,23 +41,28 @@ void give_out(MatrixView<T> rows, MatrixView<const T> nodes, Layout layout, cons
 }  // namespace
 
 template <typename T>
-void Propagation<T>::forward(const Network<T>& network, MatrixView<T> out, MatrixView<const T> x, int threads) {
+void Propagation<T>::forward(Network<T>& network, MatrixView<T> out, MatrixView<const T> x, int threads) {
   const long n = x.rows;
-  const Plan plan = together(n);
+  const Plan plan = together(network, n);
   if (!workspace_ || workspace_->layout() != plan.layout || workspace_->samples() < n ||
       workspace_->members() < threads) {
     samples_ = 0;
     workspace_.reset();  // first, so that memory need not hold both
-    workspace_.emplace(network.layers(), n, plan.layout, Workspace<T>::Use::training, threads);
+    workspace_.emplace(network.stack(), n, plan.layout, Workspace<T>::Use::training, threads);
   }
   const Workspace<T>& ws = *workspace_;
+  Failure failure;
   run_team(best_team_size(network.cost(n, plan, false, 1), threads), [&](const Member& me) {
     const FlushDenormals flush;
     take_in(ws.x(n), x, plan.layout, network.kernels(), me);
     me.wait();
-    const MatrixView<const T> y = network.forward(ws, ws.x(n), false, me);
+    const Pass<T> pass = network.pass(ws, true, n, 0, &failure, me);
+    const MatrixView<const T> y = network.stack().forward(ws.tape(), ws.x(n), pass);
     give_out(out, y, plan.layout, network.kernels(), me);
+    if (!failure.happened()) network.stack().settle(ws.tape(), pass);
   });
+  failure.rethrow();
+  network.set_draws(network.draws() + 1);
   samples_ = n;
 }
 
@@ -62,17 +70,19 @@ template <typename T>
 void Propagation<T>::backward(Network<T>& network, MatrixView<T> dx, MatrixView<const T> d, int threads) {
   const Workspace<T>& ws = *workspace_;
   const long n = samples_, stride = padded<T>(n);
-  const Plan plan = together(n);
-  const int last = static_cast<int>(network.layers().size()) - 1;
+  const Plan plan = together(network, n);
   const bool in_columns = plan.layout == samples_in_columns;
   const AlignedBuffer<T> memory(in_columns ? network.inputs() * stride : 0);
   const MatrixView<T> inner = in_columns ? MatrixView<T>{memory.data(), network.inputs(), n, stride} : dx;
   const int most = std::min(threads, ws.members());
   run_team(best_team_size(network.cost(n, plan, true, 1), most), [&](const Member& me) {
     const FlushDenormals flush;
-    take_in(ws.delta(last, n), d, plan.layout, network.kernels(), me);
+    take_in(ws.delta(n), d, plan.layout, network.kernels(), me);
     me.wait();
-    network.backward(ws, inner, ws.x(n), false, {network.arena().gradients(), true, nullptr}, me);
+    Pass<T> pass = network.pass(ws, true, n, 0, nullptr, me);
+    pass.gradients = network.arena().gradients();
+    pass.accumulate = true;
+    network.stack().backward(ws.tape(), inner, ws.x(n), pass);
     me.wait();
     if (in_columns) give_out<T>(dx, inner, plan.layout, network.kernels(), me);
   });

@@ -15,19 +15,26 @@ namespace fastbp {
 template <typename T>
 Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const Settings& settings)
     : network_(std::move(network)),
+      settings_(settings),
       optimizer_(find_by_name(network_->kernels().optimizers, settings.optimizer, "optimizer"), network_->arena()),
-      seed_(settings.seed) {
-  if (settings.loss.empty()) return;
-  loss_ = &find_by_name(network_->kernels().losses, settings.loss, "loss");
-  if (settings.from_logits && !loss_->on_logits) throw std::invalid_argument(settings.loss + " has no form on logits");
-  logits_in_network_ =
-      !settings.from_logits && loss_->activation && std::strcmp(loss_->activation, network_->output_activation()) == 0;
-  loss_columns_ = settings.from_logits || logits_in_network_ ? loss_->on_logits : loss_->on_output;
-  loss_settings_ = settings.loss_settings;
-  require_settings(*loss_, loss_settings_, network_->outputs());
+      update_(network_->kernels(), network_->arena(), optimizer_) {
+  const std::vector<Parameter> parameters = network_->stack().parameters();
+  update_.set({}, parameters, std::vector<Treatment>(parameters.size()));
+  if (!settings.loss.empty()) {
+    loss_ = &find_by_name(network_->kernels().losses, settings.loss, "loss");
+    require_settings(*loss_, settings.loss_settings, network_->outputs());
+    if (settings.from_logits && !loss_->on_logits) {
+      throw std::invalid_argument(settings.loss + " has no form on logits");
+    }
+    const char* ends_in = network_->output_activation();
+    logits_in_network_ =
+        !settings.from_logits && loss_->activation && ends_in && std::strcmp(loss_->activation, ends_in) == 0;
+    loss_columns_ = settings.from_logits || logits_in_network_ ? loss_->on_logits : loss_->on_output;
+  }
+  if (!has_loss()) return;
   for (const MetricSpec& spec : settings.metrics) {
     const MetricKernel<T>& metric = find_by_name(network_->kernels().metrics, spec.name, "metric");
-    if (metric.sparse != loss_->sparse) {
+    if (metric.sparse != sparse()) {
       throw std::invalid_argument("metric " + spec.name + " and loss " + settings.loss +
                                   " do not take the same kind of targets (labels or one value for each output)");
     }
@@ -66,8 +73,11 @@ Totals Trainer<T>::gradients(const Samples<T>& samples, Poll& poll) {
 template <typename T>
 void Trainer<T>::apply_gradients() {
   const FlushDenormals flush;
-  optimizer_.begin_step();
-  optimizer_.apply_stored(0, network_->arena().size());
+  const Member me = Member::alone();
+  update_.begin();
+  update_.collect({}, me);
+  update_.apply(me);
+  update_.finish(me);
 }
 
 template <typename T>
@@ -76,40 +86,48 @@ Totals Trainer<T>::run(const Samples<T>& samples, const int32_t* order, long bat
   const long n = samples.x.rows;
   prepare(std::min(batch_size, n), mode, last - first);
   Totals totals(totals_);
-  std::exception_ptr error;
+  Failure failure;
   run_team(team_size_, [&](const Member& me) {
     const FlushDenormals flush;
     for (long b = first; b < last; ++b) {
-      step({samples, order, b * batch_size, std::min(batch_size, n - b * batch_size)}, mode, totals, me);
-      if (me.leads()) {
+      Batch batch = {samples, order, b * batch_size, std::min(batch_size, n - b * batch_size), 0};
+      batch.scale = scale_of(batch);
+      step(batch, mode, totals, failure, me);
+      if (me.leads() && !failure.happened()) {
         try {
           poll();
         } catch (...) {
-          error = std::current_exception();
+          failure.report(std::current_exception());
         }
       }
       me.wait();  // the batch is done, and all see whether there was an error
-      if (error) break;
+      if (failure.happened()) break;
     }
   });
-  if (error) std::rethrow_exception(error);
+  failure.rethrow();
+  if (mode == Mode::evaluate) totals[0] += update_.penalty_now() * totals[1];
   return totals;
 }
 
-// One member's share of one batch.
+// One member's share of one batch. If a function of the user's fails, the batch changes nothing.
 template <typename T>
-void Trainer<T>::step(const Batch& batch, Mode mode, Totals& totals, const Member& me) {
+void Trainer<T>::step(const Batch& batch, Mode mode, Totals& totals, Failure& failure, const Member& me) {
   const long chunks = plan_.chunks(batch.count);
   const int groups = plan_.groups_for(batch.count);
   const bool together = plan_.groups == 1;
-  const bool fused = mode == Mode::train && together && chunks == 1 && !store_gradients_;
+  const bool fused = mode == Mode::train && together && chunks == 1 && batch.count <= kMostTogether &&
+                     !store_gradients_ && !update_.needs_gradients() && !may_fail();
   const auto through = [&](long number, bool is_first, int group, const Member& by) {
     const Range part = {number * plan_.chunk, std::min((number + 1) * plan_.chunk, batch.count)};
     const bool stored = mode != Mode::evaluate && !fused;
-    const typename Network<T>::Gradients gradients = {stored ? gradients_of(group) : nullptr, !is_first, &optimizer_};
-    chunk(batch, part, workspaces_[together ? 0 : me.rank()], mode, gradients, &chunk_totals_[number * totals_], by);
+    chunk(batch, part, workspaces_[together ? 0 : me.rank()], mode, {stored ? gradients_of(group) : nullptr, !is_first},
+          &chunk_totals_[number * totals_], failure, by);
   };
-  if (mode == Mode::train && me.leads()) optimizer_.begin_step();
+  if (me.leads()) {
+    if (fused) update_.begin();
+    other_groups_.clear();
+    for (int g = 1; mode != Mode::evaluate && g < groups; ++g) other_groups_.push_back(gradients_of(g));
+  }
   if (together) {
     for (long i = 0; i < chunks; ++i) {
       if (i > 0) me.wait();
@@ -123,51 +141,111 @@ void Trainer<T>::step(const Batch& batch, Mode mode, Totals& totals, const Membe
     }
   }
   me.wait();
+  if (failure.happened()) return;
   if (me.leads()) {
     for (long i = 0; i < chunks * totals_; ++i) totals[i % totals_] += chunk_totals_[i];
+    if (mode == Mode::train) network_->set_draws(network_->draws() + 1);
   }
-  if (mode == Mode::evaluate || fused) return;
-  const Range own = me.share(network_->arena().size(), kShareUnit);
-  for (int g = 1; g < groups; ++g) {
-    network_->kernels().add(gradients_of(0) + own.first, gradients_of(g) + own.first, own.count());
+  if (mode == Mode::evaluate) return;
+  if (!fused) {
+    update_.collect(other_groups_, me);
+    if (mode == Mode::train && me.leads()) update_.begin();
+    me.wait();
+    if (me.leads()) totals[0] += update_.penalty() * static_cast<double>(batch.count);
+    if (mode == Mode::train) update_.apply(me);
   }
-  if (mode == Mode::train) optimizer_.apply_stored(own.first, own.count());
+  if (mode == Mode::train) update_.finish(me);
 }
 
 // A part of a batch through the network, forward and (but for evaluation) back.
 template <typename T>
-void Trainer<T>::chunk(const Batch& batch, Range part, const Workspace<T>& ws, Mode mode,
-                       const typename Network<T>::Gradients& gradients, double* totals, const Member& me) {
+void Trainer<T>::chunk(const Batch& batch, Range part, const Workspace<T>& ws, Mode mode, const Gradients& gradients,
+                       double* totals, Failure& failure, const Member& me) {
   const Kernels<T>& kernels = network_->kernels();
-  const int last = static_cast<int>(network_->layers().size()) - 1;
+  const Stack<T>& stack = network_->stack();
   const long n = part.count();
   const bool in_rows = ws.layout() == samples_in_rows;
-  const MatrixView<const T> x = gather(batch, part, ws, me);
+  Pass<T> pass = network_->pass(ws, mode != Mode::evaluate, batch.count, part.first, &failure, me);
+  pass.logits = logits_in_network_;
+  const MatrixView<T> x = gather(batch, part, ws, me);
   me.wait();
-  const MatrixView<T> output = network_->forward(ws, x, logits_in_network_, me);
+  const MatrixView<T> output = stack.forward(ws.tape(), x, pass);
   const Range own = me.share(n, kShareUnit);
-  const MatrixView<T> y = ws.loss_output(n), d = ws.loss_delta(n);
+  const MatrixView<T> y = in_rows ? ws.loss_output(n) : output, d = ws.loss_delta(n);
   if (in_rows) {
     kernels.transpose(y.data + own.first, y.stride, output.row(own.first), output.stride, nullptr, own.count(), y.rows);
   }
-  loss_columns_(ws.values() + own.first, d.data + own.first, logits_in_network_ ? y.data + own.first : nullptr,
-                y.data + own.first, targets(ws, own.first, n), ws.scale() + own.first, y.rows, own.count(), y.stride,
-                loss_settings_.data());
-  if (in_rows) {
-    const MatrixView<T> delta = ws.delta(last, n);
+  if (settings_.own_loss) {
+    me.wait();
+    if (me.leads() && !failure.happened()) {
+      try {
+        settings_.own_loss(ws.values(), d.data, outcome(batch, ws, y));
+        for (long c = 0; c < d.rows; ++c) {
+          for (long s = 0; s < n; ++s) d.row(c)[s] *= ws.scale()[s];
+        }
+      } catch (...) {
+        failure.report(std::current_exception());
+      }
+    }
+    me.wait();
+  } else {
+    loss_columns_(ws.values() + own.first, d.data + own.first, logits_in_network_ ? y.data + own.first : nullptr,
+                  y.data + own.first, targets(ws, own.first, n), ws.scale() + own.first, y.rows, own.count(), y.stride,
+                  settings_.loss_settings.data());
+  }
+  if (in_rows && mode != Mode::evaluate) {
+    const MatrixView<T> delta = ws.delta(n);
     for (long s = own.first; s < own.last; ++s) {
       for (long c = 0; c < d.rows; ++c) delta.row(s)[c] = d.row(c)[s];
     }
   }
   me.wait();
-  if (me.leads()) measure(batch, part, ws, totals);
-  if (mode != Mode::evaluate) network_->backward(ws, {}, x, logits_in_network_, gradients, me);
+  if (me.leads()) {
+    measure(batch, part, ws, y, totals);
+    totals[0] += stack.penalty(ws.tape(), n, pass);
+    if (settings_.own_metrics && !failure.happened()) {
+      try {
+        settings_.own_metrics(outcome(batch, ws, y));
+      } catch (...) {
+        failure.report(std::current_exception());
+      }
+    }
+  }
+  if (settings_.own_metrics) me.wait();
+  if (mode == Mode::evaluate || failure.happened()) return;
+  if (mode == Mode::train) stack.settle(ws.tape(), pass);
+  pass.gradients = gradients.store;
+  pass.accumulate = gradients.accumulate;
+  pass.optimizer = &optimizer_;
+  stack.backward(ws.tape(), {}, x, pass);
+}
+
+template <typename T>
+Outcome<T> Trainer<T>::outcome(const Batch& batch, const Workspace<T>& ws, MatrixView<const T> y) const {
+  const bool labels = sparse();
+  return {y, labels ? nullptr : ws.targets(y.cols).data, labels ? ws.labels() : nullptr,
+          batch.samples.sample_weight ? ws.weights() : nullptr};
+}
+
+// What each loss of a batch is multiplied by, beside its weight.
+template <typename T>
+double Trainer<T>::scale_of(const Batch& batch) const {
+  if (settings_.reduction == Reduction::sum) return 1;
+  const bool weighted = settings_.reduction == Reduction::weighted_mean && batch.samples.sample_weight;
+  if (!weighted && !settings_.ignored_label) return 1.0 / static_cast<double>(batch.count);
+  double sum = 0;
+  for (long s = 0; s < batch.count; ++s) {
+    const long at = batch.order ? batch.order[batch.first + s] : batch.first + s;
+    if (settings_.ignored_label && batch.samples.labels[at] == *settings_.ignored_label) continue;
+    sum += weighted ? static_cast<double>(batch.samples.sample_weight[at]) : 1.0;
+  }
+  return sum != 0 ? 1 / sum : 0;
 }
 
 // Collects the member's samples of a chunk: x, targets, and what the slopes are scaled by. Returns x, whole: where it
 // lies, if nothing must be moved.
 template <typename T>
-MatrixView<const T> Trainer<T>::gather(const Batch& batch, Range part, const Workspace<T>& ws, const Member& me) {
+MatrixView<T> Trainer<T>::gather(const Batch& batch, Range part, const Workspace<T>& ws, const Member& me) {
   const Kernels<T>& kernels = network_->kernels();
   const Samples<T>& samples = batch.samples;
   const long n = part.count(), start = batch.first + part.first;
@@ -176,35 +254,40 @@ MatrixView<const T> Trainer<T>::gather(const Batch& batch, Range part, const Wor
   // Of a matrix of samples, this member's, from where their numbers or they themselves begin.
   const int32_t* index = batch.order ? batch.order + start + own.first : nullptr;
   const long from = batch.order ? 0 : start + own.first;
+  const bool in_place = ws.layout() == samples_in_rows && !batch.order && network_->stack().reads_any_rows(true);
   if (ws.layout() == samples_in_columns) {
     kernels.transpose(x.data + own.first, x.stride, samples.x.row(from), samples.x.stride, index, own.count(), x.rows);
-  } else if (index) {
-    for (long s = own.first; s < own.last; ++s) copy_row(x.row(s), samples.x.row(index[s - own.first]), x.cols);
+  } else if (!in_place) {
+    for (long s = own.first; s < own.last; ++s) {
+      copy_row(x.row(s), samples.x.row(index ? index[s - own.first] : start + s), x.cols);
+    }
   }
-  if (!loss_->sparse) {
+  if (!sparse()) {
     kernels.transpose(y.data + own.first, y.stride, samples.y.row(from), samples.y.stride, index, own.count(), y.rows);
   }
   for (long s = own.first; s < own.last; ++s) {
     const long of = index ? index[s - own.first] : start + s;
-    if (loss_->sparse) ws.labels()[s] = samples.labels[of];
+    if (sparse()) ws.labels()[s] = samples.labels[of];
     if (samples.sample_weight) ws.weights()[s] = samples.sample_weight[of];
-    ws.scale()[s] = (samples.sample_weight ? samples.sample_weight[of] : T(1)) / static_cast<T>(batch.count);
+    ws.scale()[s] = (samples.sample_weight ? samples.sample_weight[of] : T(1)) * static_cast<T>(batch.scale);
   }
-  const bool in_place = ws.layout() == samples_in_rows && !batch.order;
-  return in_place ? samples.x.rows_from(start, n) : MatrixView<const T>(x);
+  if (!in_place) return x;
+  return {const_cast<T*>(samples.x.row(start)), n, samples.x.cols, samples.x.stride};  // only read
 }
 
-// Adds up the losses (in the workspace) and the metrics of a chunk, in the order of the samples.
+// The losses (in the workspace) and the metrics of a chunk, in the order of the samples.
 template <typename T>
-void Trainer<T>::measure(const Batch& batch, Range part, const Workspace<T>& ws, double* totals) {
+void Trainer<T>::measure(const Batch& batch, Range part, const Workspace<T>& ws, MatrixView<const T> y,
+                         double* totals) const {
   const long n = part.count();
-  const MatrixView<T> y = ws.loss_output(n);
   const T* weights = batch.samples.sample_weight ? ws.weights() : nullptr;
   std::fill_n(totals, totals_, 0.0);
   for (long s = 0; s < n; ++s) {
     totals[0] += (weights ? static_cast<double>(weights[s]) : 1.0) * static_cast<double>(ws.values()[s]);
   }
-  totals[1] = static_cast<double>(n);  // not Σ weights: Keras divides by the batch size
+  // As Keras, an epoch's loss is the mean of the batches' losses, each counted by its samples.
+  totals[0] *= batch.scale * static_cast<double>(batch.count);
+  totals[1] = static_cast<double>(n);
   for (const Metric& metric : metrics_) {
     metric.kernel->accumulate(totals + metric.at, ws.scratch(), y.data, targets(ws, 0, n),
                               metric.weighted ? weights : nullptr, y.rows, n, y.stride, metric.settings.data());
@@ -213,7 +296,7 @@ void Trainer<T>::measure(const Batch& batch, Range part, const Workspace<T>& ws,
 
 template <typename T>
 Targets<T> Trainer<T>::targets(const Workspace<T>& ws, long first, long n) const {
-  if (loss_->sparse) return {nullptr, ws.labels() + first};
+  if (sparse()) return {nullptr, ws.labels() + first};
   return {ws.targets(n).data + first, nullptr};
 }
 
@@ -227,7 +310,8 @@ template <typename T>
 void Trainer<T>::prepare(long batch, Mode mode, long steps) {
   const ParameterArena<T>& arena = network_->arena();
   const bool backward = mode != Mode::evaluate;
-  plan_ = plan_of(batch, backward ? arena.size() * static_cast<long>(sizeof(T)) : 0);
+  const bool whole = settings_.own_loss || settings_.own_metrics || (backward && network_->stack().mixes_samples());
+  plan_ = plan_of(batch, backward ? arena.size() * static_cast<long>(sizeof(T)) : 0, whole);
   team_size_ = forces_team_ ? threads_ : best_team_size(network_->cost(batch, plan_, backward, steps), threads_);
   size_t spaces = plan_.groups == 1 ? 1 : team_size_;
   int members = plan_.groups == 1 ? team_size_ : 1;
@@ -243,7 +327,7 @@ void Trainer<T>::prepare(long batch, Mode mode, long steps) {
     }
     workspaces_.clear();  // first, so that memory need not hold both
     for (size_t i = 0; i < spaces; ++i) {
-      workspaces_.emplace_back(network_->layers(), samples, plan_.layout, Workspace<T>::Use::training, members);
+      workspaces_.emplace_back(network_->stack(), samples, plan_.layout, Workspace<T>::Use::training, members);
     }
   }
   while (backward && static_cast<int>(group_gradients_.size()) < plan_.groups - 1) {
@@ -256,7 +340,7 @@ template <typename T>
 const int32_t* Trainer<T>::order(long n, uint32_t epoch) {
   if (order_epoch_ != epoch || static_cast<long>(order_.size()) != n) {
     order_.resize(n);
-    shuffle(order_.data(), static_cast<int32_t>(n), seed_, epoch);
+    shuffle(order_.data(), static_cast<int32_t>(n), settings_.seed, epoch);
     order_epoch_ = epoch;
   }
   return order_.data();

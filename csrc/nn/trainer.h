@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "core/poll.h"
 #include "nn/network.h"
 #include "nn/optimizer.h"
+#include "nn/update.h"
 
 namespace fastbp {
 
@@ -28,6 +30,18 @@ struct MetricSpec {
   bool weighted;
 };
 
+// A batch as functions of the user's get it: samples in columns, of one stride.
+template <typename T>
+struct Outcome {
+  MatrixView<const T> output;  // (outputs, n)
+  const T* targets;            // (outputs, n), or null
+  const int32_t* labels;       // (n), or null
+  const T* weights;            // (n), or null
+};
+
+// How the losses of a batch become one: over the batch size, the sum of weights, or as they are.
+enum class Reduction { mean, weighted_mean, sum };
+
 // Σ weight · loss and the number of samples, then the state of each metric.
 using Totals = std::vector<double>;
 
@@ -35,20 +49,29 @@ template <typename T>
 class Trainer {
  public:
   struct Settings {
-    std::string loss;  // empty: none, and only apply_gradients works
+    std::string loss;  // empty: none, and only apply_gradients works; or own_loss
     std::vector<double> loss_settings;
-    bool from_logits;
+    bool from_logits = false;
     std::string optimizer;
     std::vector<MetricSpec> metrics;
-    uint64_t seed;
+    uint64_t seed = 0;
+    Reduction reduction = Reduction::mean;
+    std::optional<int32_t> ignored_label;  // of samples that do not count
+    bool own_loss_sparse = false;
+    // Functions of the user's, called by the caller's thread, which may throw. values[s] = loss of sample s, and d =
+    // ∂loss/∂output, of output's stride.
+    std::function<void(T* values, T* d, const Outcome<T>&)> own_loss;
+    std::function<void(const Outcome<T>&)> own_metrics;
   };
 
   Trainer(std::shared_ptr<Network<T>> network, const Settings& settings);
 
   Network<T>& network() const { return *network_; }
   Optimizer<T>& optimizer() { return optimizer_; }
-  bool has_loss() const { return loss_ != nullptr; }
-  bool sparse() const { return loss_->sparse; }
+  Update<T>& update() { return update_; }
+  bool has_loss() const { return loss_ || settings_.own_loss; }
+  bool sparse() const { return loss_ ? loss_->sparse : settings_.own_loss_sparse; }
+  const Settings& settings() const { return settings_; }
 
   // How many totals each metric takes.
   std::vector<long> metric_sizes() const;
@@ -81,6 +104,9 @@ class Trainer {
   Totals gradients(const Samples<T>& samples, Poll& poll);
 
  private:
+  // Whether a batch may turn out to fail, so that nothing may change before it is done.
+  bool may_fail() const { return settings_.own_loss || settings_.own_metrics || network_->stack().may_fail(); }
+
   enum class Mode { evaluate, gradients, train };
 
   struct Metric {
@@ -96,30 +122,37 @@ class Trainer {
     const int32_t* order;
     long first;
     long count;
+    double scale;  // what its losses are multiplied by to become one
   };
 
   Totals run(const Samples<T>& samples, const int32_t* order, long batch_size, long first, long last, Mode mode,
              Poll& poll);
-  void step(const Batch& batch, Mode mode, Totals& totals, const Member& me);
-  void chunk(const Batch& batch, Range part, const Workspace<T>& ws, Mode mode,
-             const typename Network<T>::Gradients& gradients, double* totals, const Member& me);
-  MatrixView<const T> gather(const Batch& batch, Range part, const Workspace<T>& ws, const Member& me);
-  void measure(const Batch& batch, Range part, const Workspace<T>& ws, double* totals);
+  void step(const Batch& batch, Mode mode, Totals& totals, Failure& failure, const Member& me);
+  struct Gradients {
+    T* store = nullptr;  // where; null: applied as they are computed
+    bool accumulate = false;
+  };
+  void chunk(const Batch& batch, Range part, const Workspace<T>& ws, Mode mode, const Gradients& gradients,
+             double* totals, Failure& failure, const Member& me);
+  MatrixView<T> gather(const Batch& batch, Range part, const Workspace<T>& ws, const Member& me);
+  void measure(const Batch& batch, Range part, const Workspace<T>& ws, MatrixView<const T> y, double* totals) const;
+  double scale_of(const Batch& batch) const;
+  Outcome<T> outcome(const Batch& batch, const Workspace<T>& ws, MatrixView<const T> y) const;
   Targets<T> targets(const Workspace<T>& ws, long first, long n) const;
   T* gradients_of(int group) const;
   void prepare(long batch, Mode mode, long steps);
   const int32_t* order(long n, uint32_t epoch);
 
   std::shared_ptr<Network<T>> network_;
+  Settings settings_;
   const LossKernel<T>* loss_ = nullptr;
-  bool logits_in_network_ =
-      false;  // the network ends in the activation that the loss contains: the two are computed as one
+  // Whether the network ends in the activation that the loss contains: the two are computed as one.
+  bool logits_in_network_ = false;
   LossColumns<T> loss_columns_ = nullptr;
-  std::vector<double> loss_settings_;
   std::vector<Metric> metrics_;
   long totals_ = 2;  // how many
   Optimizer<T> optimizer_;
-  uint64_t seed_;
+  Update<T> update_;
   bool store_gradients_ = false;
   int threads_ = 1;
   bool forces_team_ = false;
@@ -127,6 +160,7 @@ class Trainer {
   Plan plan_ = {};
   std::vector<Workspace<T>> workspaces_;           // one for the team, or one for each member
   std::vector<AlignedBuffer<T>> group_gradients_;  // of all groups but the first, whose are the arena's
+  std::vector<T*> other_groups_;                   // those of this batch
   Totals chunk_totals_;                            // (chunks, totals)
   std::vector<int32_t> order_;
   std::optional<uint32_t> order_epoch_;

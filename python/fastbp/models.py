@@ -156,8 +156,11 @@ class Sequential:
 
     def _make_network(self, inputs: int) -> None:
         core = _core.Network32 if self.dtype == np.float32 else _core.Network64
-        specs = [(layer.units, layer.activation.name, layer.use_bias) for layer in self._layers]
-        network = core(inputs, specs, self._isa)
+        specs = [
+            {"kind": "dense", "units": layer.units, "name": layer.activation.name, "use_bias": layer.use_bias}
+            for layer in self._layers
+        ]
+        network = core(inputs, specs, self._isa, self.seed)
         weights = iter(network.weights)
         width, index = inputs, 0
         for layer in self._layers:

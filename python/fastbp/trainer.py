@@ -41,15 +41,15 @@ class Trainer:
         self.metrics = [metric for metric, _ in metrics]
         self.names = ["loss", *(metric.name for metric in self.metrics)]
         core: Any = _core.Trainer32 if model.dtype == np.float32 else _core.Trainer64
-        self.core = core(
-            network,
-            loss.name if loss else "",
-            list(loss.kernel_settings) if loss else [],
-            loss is not None and loss.from_logits,
-            self.kernel,
-            [(metric.kernel, list(metric.kernel_settings), weighted) for metric, weighted in metrics],
-            model.seed,
-        )
+        settings = {"optimizer": self.kernel, "seed": model.seed}
+        if loss:
+            settings |= {
+                "loss": loss.name,
+                "loss_settings": list(loss.kernel_settings),
+                "from_logits": loss.from_logits,
+                "metrics": [(metric.kernel, list(metric.kernel_settings), weighted) for metric, weighted in metrics],
+            }
+        self.core = core(network, settings)
         self.places = np.cumsum([2, *self.core.metric_sizes])  # where the sums of each metric begin and end
 
     def _require_same_rule(self) -> None:
@@ -65,6 +65,7 @@ class Trainer:
             self._require_same_rule()
             fields = _core.optimizer_fields(self.kernel)[1]
             self.core.set_hyperparameters([getattr(self.optimizer, field) for field in fields])
+            self.core.set_rates(0, [self.optimizer.learning_rate])
             self.settings = settings.copy()
 
     def require_trainable(self) -> None:

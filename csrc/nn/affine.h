@@ -1,0 +1,66 @@
+// Layers that scale and shift each node: y = scale ⊙ x + shift.
+#pragma once
+
+#include <vector>
+
+#include "nn/layer.h"
+
+namespace fastbp {
+
+template <typename T>
+class Affine : public Layer<T> {
+ public:
+  explicit Affine(long nodes) : nodes_(nodes) {}
+
+  long inputs() const override { return nodes_; }
+  long outputs() const override { return nodes_; }
+  long kept(long, Layout, bool) const override { return 2 * padded<T>(nodes_); }  // scale, shift
+
+  void forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const override;
+  void backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
+                const Record<T>& record, const Pass<T>& pass) const override;
+
+ protected:
+  // scale (nodes) and shift (nodes), of some of them.
+  virtual void fill(T* scale, T* shift, Range nodes) const = 0;
+
+  long nodes_;
+};
+
+// By given numbers, one for each node.
+template <typename T>
+class Rescaling : public Affine<T> {
+ public:
+  Rescaling(std::vector<double> scale, std::vector<double> offset)
+      : Affine<T>(static_cast<long>(scale.size())), scale_(std::move(scale)), offset_(std::move(offset)) {}
+
+ private:
+  void fill(T* scale, T* shift, Range nodes) const override;
+
+  std::vector<double> scale_;
+  std::vector<double> offset_;
+};
+
+// To mean 0 and variance 1, by a mean and a variance that are parameters but are not trained; or back.
+template <typename T>
+class Normalization : public Affine<T> {
+ public:
+  Normalization(ParameterArena<T>& arena, long nodes, bool invert);
+
+ private:
+  void fill(T* scale, T* shift, Range nodes) const override;
+
+  ParameterArena<T>& arena_;
+  Block mean_;
+  Block variance_;
+  bool invert_;
+};
+
+extern template class Affine<float>;
+extern template class Affine<double>;
+extern template class Rescaling<float>;
+extern template class Rescaling<double>;
+extern template class Normalization<float>;
+extern template class Normalization<double>;
+
+}  // namespace fastbp
