@@ -40,10 +40,11 @@ PER_ISA = {
 }
 
 PYTHON_ORDER = [  # a module imports only from rows above its own
-    {"_core", "_registry", "_progress", "callbacks", "datasets", "datasets.digits", "reference", "threads"},
+    {"_core", "_files", "_registry", "_progress", "callbacks", "datasets", "datasets.digits", "reference", "threads"},
     {"_data", "_threadpoolctl", "config", "initializers", "optimizers"},
     {"activations", "losses"},
     {"layers", "metrics"},
+    {"saving"},
     {"trainer"},
     {"models"},
     {"demo"},
