@@ -40,11 +40,27 @@ PER_ISA = {
 }
 
 PYTHON_ORDER = [  # a module imports only from rows above its own
-    {"_core", "_files", "_registry", "_progress", "callbacks", "datasets", "datasets.digits", "reference", "threads"},
+    {"_core", "_files", "_registry", "_progress", "datasets", "datasets.digits", "reference", "threads"},
     {"_data", "_threadpoolctl", "config", "initializers", "optimizers"},
     {"activations", "losses"},
     {"layers", "metrics"},
     {"saving"},
+    {"callbacks.base"},
+    {"callbacks.history", "callbacks.monitor", "callbacks.progbar_logger"},
+    {
+        "callbacks",
+        "callbacks.backup_and_restore",
+        "callbacks.callback_list",
+        "callbacks.csv_logger",
+        "callbacks.early_stopping",
+        "callbacks.lambda_callback",
+        "callbacks.learning_rate_scheduler",
+        "callbacks.model_checkpoint",
+        "callbacks.reduce_lr_on_plateau",
+        "callbacks.tensorboard",
+        "callbacks.terminate_on_nan",
+        "callbacks.time_budget",
+    },
     {"trainer"},
     {"models"},
     {"demo"},
