@@ -1,4 +1,4 @@
-"""Callbacks: when each hook is called, EarlyStopping, and what is left of a fit that is interrupted."""
+"""Callbacks: when each hook is called, those that end a fit, and what is left of a fit that is interrupted."""
 
 import subprocess
 import sys
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fastbp import SGD, Adam, Callback, Dense, EarlyStopping, History, Input, Sequential, trainer
+from fastbp.callbacks import LambdaCallback, ProgbarLogger, TerminateOnNaN, TimeBudget, time_budget
 
 HOOKS = [name for name in vars(Callback) if name.startswith("on_")]
 
@@ -256,6 +257,10 @@ nan = float("nan")
         ({"monitor": "val_acc"}, [0.1, 0.2, 0.3, 0.3], 3),
         ({"monitor": "binary_accuracy"}, [0.1, 0.2, 0.3, 0.3], 3),
         ({"monitor": "val_mae"}, [0.3, 0.2, 0.2], 2),
+        ({"monitor": "val_f1_score"}, [0.1, 0.2, 0.3, 0.3], 3),
+        ({"monitor": "auc"}, [0.1, 0.2, 0.3, 0.3], 3),
+        ({"monitor": "val_recall"}, [0.1, 0.2, 0.3, 0.3], 3),
+        ({"monitor": "r2_score"}, [0.1, 0.2, 0.3, 0.3], 3),
         ({"min_delta": 0.5}, [3, 2.25, 1.5, 1.25], 3),
         ({"min_delta": 0.5}, [3, 2.5], 1),  # not by more than 0.5
         ({"min_delta": -0.5}, [3, 2.75], 1),
@@ -268,6 +273,8 @@ nan = float("nan")
         ({"start_from_epoch": 2, "patience": 1}, [1, 2, 3, 3], 3),
         ({"patience": 2}, [1, nan, nan], 2),
         ({"patience": 1}, [nan, nan], 1),
+        ({"patience": 2}, [nan, nan, nan], 2),
+        ({"patience": 2}, [nan, 3, 2, 2, 2], 4),  # any number is better than none
     ],
 )
 def test_early_stopping_stops_where_the_values_are_flat(settings, values, stops_at):
@@ -355,7 +362,191 @@ def test_early_stopping_ends_a_fit_with_the_weights_of_its_best_epoch():
     assert_same(model.get_weights(), other.get_weights())
 
 
+# ---- TerminateOnNaN, TimeBudget ----
+
+
+class Poison(Callback):
+    """A weight becomes infinite in the second batch of the second epoch, and so the loss of the next."""
+
+    epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == (1, 1):
+            self.model.layers[1].bias[0] = np.inf
+
+
+def test_terminate_on_nan_ends_the_fit_at_that_batch(capsys):
+    seen = recorder("on_train_batch_end", "on_epoch_end", "on_train_end")
+    history = network().fit(X, Y, batch_size=2, epochs=4, callbacks=[Poison(), TerminateOnNaN(), seen])
+    assert history.epoch == [0, 1]
+    assert [call[1] for call in seen.calls if call[0] == "on_train_batch_end"] == [0, 1, 2, 3, 4, 0, 1, 2]
+    assert seen.calls[-1][0] == "on_train_end"
+    assert np.isfinite(history.history["loss"]).tolist() == [True, False]
+    assert capsys.readouterr().out == "Batch 2: the loss is inf, training ends\n"
+
+
+def test_terminate_on_nan_can_raise():
+    seen = recorder("on_train_end")
+    with pytest.raises(RuntimeError, match="the loss is inf after batch 2; expected a finite number"):
+        network().fit(X, Y, batch_size=2, epochs=4, callbacks=[Poison(), TerminateOnNaN(raise_error=True), seen])
+    assert seen.calls == []
+
+
+def test_terminate_on_nan_leaves_a_finite_loss_alone(capsys):
+    assert network().fit(X, Y, epochs=3, callbacks=TerminateOnNaN()).epoch == [0, 1, 2]
+    assert capsys.readouterr().out == ""
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock of TimeBudget's that only the test moves; monotonic() does not go on by itself."""
+
+    class Clock:
+        now = 1000.0
+
+        def monotonic(self):
+            return self.now
+
+    fake = Clock()
+    monkeypatch.setattr(time_budget, "time", fake)
+    return fake
+
+
+@pytest.mark.parametrize(
+    ("seconds", "batches", "epochs"),
+    [(0, 1, 1), (1, 1, 1), (1.5, 2, 1), (5, 5, 1), (5.5, 6, 2), (7, 7, 2), (99, 15, 3)],
+)
+def test_a_time_budget_ends_the_fit_at_the_first_batch_after_it(clock, seconds, batches, epochs):
+    seen = []
+
+    def tick(batch, logs):
+        clock.now += 1.0
+        seen.append(batch)
+
+    budget = TimeBudget(seconds)
+    for _ in range(2):  # it starts anew with every fit
+        history = network().fit(X, Y, batch_size=2, epochs=3, callbacks=[LambdaCallback(on_batch_end=tick), budget])
+        assert (len(seen), len(history.epoch)) == (batches, epochs)
+        seen.clear()
+
+
+def test_a_time_budget_counts_validation(clock):
+    def tick(logs):
+        clock.now += 1.0
+
+    history = network().fit(
+        X, Y, epochs=9, validation_data=(X, Y), callbacks=[LambdaCallback(on_test_end=tick), TimeBudget(3)]
+    )
+    assert history.epoch == [0, 1, 2]
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan")])
+def test_a_time_budget_is_no_less_than_nothing(seconds):
+    with pytest.raises(ValueError, match="seconds must be at least 0; got"):
+        TimeBudget(seconds)
+
+
+# ---- LambdaCallback ----
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_function_is_called_as_its_hook(hook):
+    own, function = recorder(hook), recorder(hook)
+    model = network()
+    for callback in (own, LambdaCallback(**{hook: getattr(function, hook)})):
+        model.set_weights(network().get_weights())
+        model.epochs_trained = 0
+        model.fit(X, Y, batch_size=4, validation_data=(X, Y), callbacks=callback)
+        model.predict(X, batch_size=4, callbacks=callback)
+    assert repr(function.calls) == repr(own.calls)  # the repr, for outputs are arrays
+    assert own.calls
+
+
+def test_only_the_functions_that_are_given_cost_a_call_for_every_batch(calls_of_the_core):
+    network().fit(X, Y, batch_size=4, callbacks=LambdaCallback(lambda epoch, logs: None, on_train_batch_end=None))
+    assert calls_of_the_core == [(0, 3)]
+    network().fit(X, Y, batch_size=4, callbacks=LambdaCallback(on_train_batch_end=lambda batch, logs: None))
+    assert calls_of_the_core[1:] == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_a_function_for_an_unknown_hook_is_refused():
+    with pytest.raises(TypeError, match="'on_epoch_start' is no hook; known: on_train_begin, "):
+        LambdaCallback(on_epoch_start=print)
+
+
+# ---- ProgbarLogger ----
+
+
+def test_fit_shows_progress_by_a_progbar_logger_unless_it_is_given_one(capsys):
+    class Short(ProgbarLogger):
+        def on_epoch_end(self, epoch, logs=None):
+            print(epoch, self.params["verbose"])
+
+    network().fit(X, Y, epochs=2, verbose=2, callbacks=Short())
+    assert capsys.readouterr().out == "0 2\n1 2\n"
+    network().fit(X, Y, epochs=2, verbose=2)
+    assert capsys.readouterr().out.count("Epoch") == 2
+
+
+def test_a_progbar_logger_shows_a_line_for_each_epoch_evaluation_and_prediction(capsys):
+    shown, model = ProgbarLogger(), network()
+    model.fit(X, Y, epochs=5, initial_epoch=3, validation_data=(X, Y), verbose=2, callbacks=shown)
+    model.evaluate(X, Y, verbose=2, callbacks=shown)
+    model.predict(X, verbose=2, callbacks=shown)
+    starts = [line.split(" - ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert starts == ["Epoch 4/5", "Epoch 5/5", "Evaluation 1/1", "Prediction 1/1"]
+
+
+def test_an_evaluation_within_a_fit_is_silent_or_by_itself(capsys):
+    def evaluate(epoch, logs):
+        model.evaluate(X, Y, verbose=2)
+
+    model = network()
+    model.fit(X, Y, verbose=2, validation_data=(X, Y), callbacks=LambdaCallback(on_epoch_end=evaluate))
+    starts = [line.split(" - ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert starts == ["Evaluation 1/1", "Epoch 1/1"]
+
+
 # ---- callbacks that raise, and Ctrl-C ----
+
+
+@pytest.mark.parametrize("error", [Exception, KeyboardInterrupt])
+def test_what_is_open_is_closed_however_a_call_ends(error, monkeypatch):
+    opened, closed = [], []
+    monkeypatch.setattr(ProgbarLogger, "_release", lambda self: closed.append(self))
+    monkeypatch.setattr(ProgbarLogger, "set_model", lambda self, model: opened.append(self))
+
+    def boom(*args):
+        raise error
+
+    model = network()
+    calls = {
+        "on_train_begin": lambda c: model.fit(X, Y, callbacks=c),
+        "on_epoch_end": lambda c: model.fit(X, Y, callbacks=c),
+        "on_test_begin": lambda c: model.evaluate(X, Y, callbacks=c),
+        "on_predict_begin": lambda c: model.predict(X, callbacks=c),
+    }
+    for hook, call in calls.items():
+        with pytest.raises(error):
+            call(LambdaCallback(**{hook: boom}))
+        call(Callback())
+    assert len(opened) == 8
+    assert closed == opened
+
+
+def test_the_bar_is_closed_when_a_fit_is_interrupted(capsys):
+    def boom(epoch, logs):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    shown = ProgbarLogger()
+    with pytest.raises(KeyboardInterrupt):
+        network().fit(X, Y, epochs=3, verbose=1, callbacks=[shown, LambdaCallback(on_epoch_end=boom)])
+    assert shown._progress is None
+    assert "2/3" in capsys.readouterr().err
 
 
 class BoomError(Exception):

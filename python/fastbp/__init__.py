@@ -22,6 +22,7 @@ from fastbp import (
     models,
     optimizers,
     reference,
+    saving,
     threads,
 )
 from fastbp._core import __version__
@@ -30,6 +31,7 @@ from fastbp.config import show_config
 from fastbp.layers import Dense, Input
 from fastbp.models import Sequential
 from fastbp.optimizers import SGD, Adam
+from fastbp.saving import load_model
 from fastbp.threads import get_num_threads, num_threads, set_num_threads
 
 _threadpoolctl.register_once_imported()
@@ -50,12 +52,14 @@ __all__ = [
     "get_num_threads",
     "initializers",
     "layers",
+    "load_model",
     "losses",
     "metrics",
     "models",
     "num_threads",
     "optimizers",
     "reference",
+    "saving",
     "set_num_threads",
     "show_config",
     "threads",

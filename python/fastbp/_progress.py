@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Literal
 
 Verbose = Literal["auto"] | int
 
 
-def _shown(verbose: Verbose) -> int:
+def shown(verbose: Verbose) -> int:
+    """What ``verbose`` means here: 0, 1 or 2."""
     if verbose == "auto":
         in_notebook = "ipykernel" in sys.modules
         return 1 if in_notebook or sys.stderr.isatty() else 0
@@ -29,19 +29,15 @@ def format_logs(logs: Mapping[str, float]) -> str:
 class Progress:
     """A bar from step ``initial`` to ``total`` (verbose 1), a line for each (2), or nothing (0)."""
 
-    def __init__(self, verbose: Verbose, total: int, unit: str, initial: int = 0) -> None:
-        self.verbose = _shown(verbose)
+    def __init__(self, verbose: int, total: int, unit: str, initial: int = 0) -> None:
+        self.verbose = verbose
         self.total = total
         self.unit = unit
-        self.initial = initial
         self._bar: Any = None
-
-    def __enter__(self) -> "Progress":
-        if self.verbose == 1:
+        if verbose == 1:
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(total=self.total, initial=self.initial, unit=self.unit)
-        return self
+            self._bar = tqdm(total=total, initial=initial, unit=unit)
 
     def step(self, number: int, logs: Mapping[str, float], seconds: float) -> None:
         """Shows that step ``number`` (from 1) is done."""
@@ -51,8 +47,7 @@ class Progress:
         elif self.verbose == 2:
             print(f"{self.unit.capitalize()} {number}/{self.total} - {seconds:.2f}s - {format_logs(logs)}")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Leaves the bar as it is."""
         if self._bar is not None:
             self._bar.close()

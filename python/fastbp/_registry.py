@@ -1,7 +1,8 @@
 """One table for each kind of part: names to objects, and errors that help."""
 
+import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -20,6 +21,19 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
     near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return ValueError(f"unknown {kind} {name!r}{hint} Known: {', '.join(names)}")
+
+
+class Configured:
+    """What can be made again from the arguments it was made of, which are attributes of the same names."""
+
+    def get_config(self) -> dict[str, Any]:
+        """The keyword arguments that make an equal object."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The object of these keyword arguments."""
+        return cls(**config)
 
 
 class Registry(Generic[T]):

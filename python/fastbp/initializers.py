@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastbp import _core
-from fastbp._registry import Registry
+from fastbp._registry import Configured, Registry
 
 __all__ = [
     "INITIALIZERS",
@@ -56,7 +56,7 @@ def _truncated_normal(seed: int, index: int, shape: tuple[int, ...]) -> npt.NDAr
     return result
 
 
-class Initializer:
+class Initializer(Configured):
     """Called on a shape, gives initial values. ``seed`` fixes them; without it the model's seed does."""
 
     name: str

@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fastbp import _data, activations, initializers
+from fastbp._registry import Configured
 
 __all__ = ["LAYERS", "Dense", "Input", "Layer"]
 
 
-class Input:
+class Input(Configured):
     """The width of what goes into a network: ``Input((64,))``. May be left out; the first data then tell it.
 
     >>> Input((64,)).shape
@@ -25,7 +26,7 @@ class Input:
         self.shape = (_data.positive_int(columns[0], "the width of the input"),)
 
 
-class Layer:
+class Layer(Configured):
     """What a layer is to the model that holds it: a name, and parameters once it is built."""
 
     kind: str  # the stem of its name
@@ -44,6 +45,11 @@ class Layer:
     def weights(self) -> list[npt.NDArray[Any]]:
         """Views of the parameters: what is written into them is in the model."""
         return list(self._weights)
+
+    @property
+    def weight_names(self) -> list[str]:
+        """The names of ``weights``, as files have them."""
+        return []
 
     def get_weights(self) -> list[npt.NDArray[Any]]:
         """Copies of the parameters."""
@@ -82,6 +88,10 @@ class Dense(Layer):
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+
+    @property
+    def weight_names(self) -> list[str]:
+        return ["kernel", "bias"][: len(self._weights)]
 
     @property
     def kernel(self) -> npt.NDArray[Any]:

@@ -5,8 +5,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+<<<<<<< HEAD
 from fastbp import _core, _data
 from fastbp._registry import Registry, unknown_name
+=======
+from fastbp import _core
+from fastbp._registry import Configured, Registry, unknown_name
+>>>>>>> py-callbacks
 from fastbp.losses import Loss, _as_rows
 
 __all__ = [
@@ -21,7 +26,7 @@ __all__ = [
 ]
 
 
-class Metric:
+class Metric(Configured):
     """A metric of the core. It can also be fed by hand: update_state(...), result(), reset_state()."""
 
     kernel: str

@@ -1,18 +1,20 @@
 """Models: Sequential, a stack of layers with Keras's methods."""
 
+import os
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastbp import _core, _data, callbacks, initializers, losses, metrics, optimizers, trainer
+from fastbp import _core, _data, callbacks, initializers, losses, metrics, optimizers, saving, trainer
 from fastbp._progress import Verbose
 from fastbp.layers import LAYERS, Dense, Input, Layer
+from fastbp.saving import load_model
 from fastbp.threads import get_num_threads
 
-__all__ = ["Sequential"]
+__all__ = ["Sequential", "load_model"]
 
 Array = npt.NDArray[Any]
 
@@ -60,6 +62,7 @@ class Sequential:
         self._network: Any = None  # _core.Network32 or _core.Network64, once the width is known
         self._trainer: trainer.Trainer | None = None  # made when training needs it
         self.epochs_trained = 0  # counts the shuffles
+        self._initial_epoch = 0  # of the fit that runs
         for layer in layers or ():
             self._append(layer)
         self._rebuild()
@@ -479,6 +482,74 @@ class Sequential:
         loss = train.gradients(samples)
         return loss, [g.copy() for g in self._network.gradients]
 
+    # ---- files ----
+
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Saves layers, weights, and if it is compiled what ``compile`` got and the state of training, to one file.
+
+        ``fastbp.load_model`` makes an equal model of it, which goes on training with the same bits.
+
+        Args:
+            filepath: where to, ending in ".safetensors"; an existing file is replaced as a whole or not at all.
+            overwrite: whether it may exist.
+
+        Raises:
+            ValueError: for another ending, or a part that is not fastbp's own.
+            FileExistsError: if it exists and ``overwrite`` is False.
+        """
+        saving.save_model(self, filepath, overwrite)
+
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Saves the weights to a file as ``save`` does, for ``load_weights``."""
+        saving.save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
+        """Sets the weights to those in a file of this network's shapes. Nothing is changed if one does not fit.
+
+        Layers are matched by their number; their names may differ. A file that ``save`` wrote will do as well.
+
+        Raises:
+            ValueError: if they do not fit, naming layer and shapes, or if it is no such file.
+        """
+        saving.load_weights(self, filepath)
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers and settings, as JSON has them; ``from_config`` makes such a model of it, with initial weights.
+
+        >>> config = Sequential([Input((2,)), Dense(3)], name="small", seed=0).get_config()
+        >>> Sequential.from_config(config)
+        <Sequential small: <Dense 3 linear>>
+        """
+        inputs = [Input(self._network.inputs)] if self._network else [self._input] if self._input else []
+        config: dict[str, Any] = saving.serialize(
+            {"layers": [*inputs, *self._layers], "name": self.name, "dtype": self.dtype.name, "seed": self.seed}
+        )
+        return config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Sequential":
+        """The model that ``get_config`` describes."""
+        return cls(**saving.deserialize(dict(config)))
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What ``compile`` got, as JSON has it; None if the model is not compiled."""
+        if self.optimizer is None:
+            return None
+        kinds = {weighted: [m for m, w in self._metrics if w == weighted] for weighted in (False, True)}
+        config: dict[str, Any] = saving.serialize(
+            {
+                "optimizer": self.optimizer,
+                "loss": self.loss,
+                "metrics": kinds[False],
+                "weighted_metrics": kinds[True],
+            }
+        )
+        return config
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """Compiles the model as ``get_compile_config`` says."""
+        self.compile(**saving.deserialize(dict(config)))
+
     # ---- a look at it ----
 
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
@@ -500,6 +571,9 @@ class Sequential:
 
     def __repr__(self) -> str:
         return f"<Sequential {self.name}: {', '.join(map(repr, self._layers))}>"
+
+
+saving.TABLES["model"] = {"Sequential": Sequential}
 
 
 def _listed(value: Any) -> list[Any]:

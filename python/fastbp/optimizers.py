@@ -6,7 +6,7 @@ An optimiser holds the settings; what it remembers of earlier steps (its slots) 
 import math
 from typing import Any
 
-from fastbp._registry import Registry
+from fastbp._registry import Configured, Registry
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "Optimizer", "get"]
 
@@ -18,7 +18,7 @@ def _fraction(name: str, value: float) -> float:
     return value
 
 
-class Optimizer:
+class Optimizer(Configured):
     """What all optimisers share: the learning rate, which may be changed between steps."""
 
     name: str

@@ -4,14 +4,13 @@ The loop over batches is the core's; Python is entered once an epoch, or once a 
 """
 
 import math
-import time
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastbp import _core, _data
-from fastbp._progress import Progress, Verbose
+from fastbp._progress import Verbose, shown
 from fastbp.callbacks import CallbackList, History
 from fastbp.losses import Loss
 from fastbp.metrics import Metric
@@ -196,21 +195,20 @@ def fit(
     trainer.require_trainable()
 
     batches = -(-n // size)
-    progress = Progress(verbose, epochs, "epoch", initial_epoch)
     history = History()
-    params = {"verbose": progress.verbose, "epochs": epochs, "steps": batches}
-    hooks = CallbackList(callbacks, model, params)
+    hooks = CallbackList(callbacks, model, {"verbose": shown(verbose), "epochs": epochs, "steps": batches})
     hooks.callbacks.append(history)
     history.set_model(model)
     model.history = history
     model.stop_training = False
+    model._initial_epoch = initial_epoch
     per_batch = hooks.overrides("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
-    hooks.call("on_train_begin", {})
     logs: dict[str, float] = {}
-    with progress:
-        for epoch in range(initial_epoch, epochs):
-            started = time.perf_counter()
+    with hooks:
+        hooks.call("on_train_begin", {})
+        trainer = model._require_trainer()  # a callback may have restored another state, and the epoch to begin with
+        for epoch in range(model._initial_epoch, epochs):
             hooks.call("on_epoch_begin", epoch, {})
             order = model.epochs_trained if shuffle else None
             if per_batch:
@@ -222,10 +220,9 @@ def fit(
                 found = _evaluate(trainer, validation, EVALUATE_BATCH, validation_batches, hooks)
                 logs |= {f"val_{name}": value for name, value in found.items()}
             hooks.call("on_epoch_end", epoch, logs)
-            progress.step(epoch + 1, logs, time.perf_counter() - started)
             if model.stop_training:
                 break
-    hooks.call("on_train_end", logs)
+        hooks.call("on_train_end", logs)
     return history
 
 
@@ -266,12 +263,8 @@ def evaluate(
     trainer, samples, n = model._prepare(x, y, sample_weight)
     size = min(size, n)
     batches = -(-n // size)
-    started = time.perf_counter()
-    with Progress(verbose, 1, "evaluation") as progress:
-        hooks = CallbackList(callbacks, model, {"verbose": progress.verbose, "steps": batches})
-        logs = _evaluate(trainer, samples, size, batches, hooks)
-        progress.step(1, logs, time.perf_counter() - started)
-    return logs
+    with CallbackList(callbacks, model, {"verbose": shown(verbose), "steps": batches}) as hooks:
+        return _evaluate(trainer, samples, size, batches, hooks)
 
 
 def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Verbose, callbacks: Any) -> Array:
@@ -282,16 +275,13 @@ def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Verbose, cal
         model._build(rows.shape[1])
     size = min(size, len(rows))  # a workspace is as large as a batch
     steps = -(-len(rows) // (size or EVALUATE_BATCH))
-    started = time.perf_counter()
-    with Progress(verbose, 1, "prediction") as progress:
-        hooks = CallbackList(callbacks, model, {"verbose": progress.verbose, "steps": steps})
+    with CallbackList(callbacks, model, {"verbose": shown(verbose), "steps": steps}) as hooks:
         hooks.call("on_predict_begin", {})
         if hooks.overrides("on_predict_batch_begin", "on_predict_batch_end"):
             result = _predict_by_batch(model, rows, size or EVALUATE_BATCH, hooks)
         else:
             result = model._network(rows, size, get_num_threads())
         hooks.call("on_predict_end", {})
-        progress.step(1, {}, time.perf_counter() - started)
     return result
 
 

@@ -1,0 +1,98 @@
+"""Files of arrays, by safetensors: read whole and checked, replaced as a whole or not at all."""
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Path = str | os.PathLike[str]
+
+FORMAT = "fastbp"
+VERSION = 1
+SUFFIX = ".safetensors"
+
+
+@dataclass
+class File:
+    """What a file holds: arrays by name, and entries beside them."""
+
+    path: str
+    tensors: dict[str, Array]
+    metadata: dict[str, str]
+
+    def json(self, name: str) -> Any:
+        """An entry of the metadata."""
+        if name not in self.metadata:
+            raise ValueError(f"{self.path} has no {name!r}; there are: {', '.join(sorted(self.metadata))}")
+        try:
+            return json.loads(self.metadata[name])
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {name!r} is not JSON: {error}") from None
+
+
+def checked_path(path: Path) -> str:
+    """The path, if it has the ending of the files that are written here.
+
+    >>> checked_path("model.keras")
+    Traceback (most recent call last):
+        ...
+    ValueError: fastbp writes safetensors files: expected a path that ends in '.safetensors'; got 'model.keras'
+    """
+    name = os.fspath(path)
+    if not name.endswith(SUFFIX):
+        raise ValueError(f"fastbp writes safetensors files: expected a path that ends in {SUFFIX!r}; got {name!r}")
+    return name
+
+
+def write(path: Path, tensors: dict[str, Array], entries: dict[str, Any], overwrite: bool) -> None:
+    """Writes arrays, and entries as JSON. Whatever happens, the file is what it was or what it shall be."""
+    from safetensors.numpy import save
+
+    path = checked_path(path)
+    if not overwrite and os.path.exists(path):
+        raise FileExistsError(f"{path} exists, and overwrite is False")
+    metadata = {"format": FORMAT, "version": str(VERSION)} | {
+        name: json.dumps(value) for name, value in entries.items()
+    }
+    data = save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, metadata)
+    target = os.path.realpath(path)  # a link stays one
+    temporary = f"{target}.{os.urandom(4).hex()}.tmp"  # in the same folder, for only there is replacing it one step
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # else after a crash the new name may have no content
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(temporary)
+        raise
+    folder = os.open(os.path.dirname(target), os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read(path: Path) -> File:
+    """The whole file; ValueError if it is none that ``write`` wrote."""
+    from safetensors import SafetensorError, safe_open
+
+    path = os.fspath(path)
+    try:
+        with safe_open(path, "numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a whole safetensors file: {error}") from None
+    version = metadata.get("version", "")
+    if metadata.get("format") != FORMAT or not version.isdecimal():
+        raise ValueError(f"{path} was not written by fastbp: its metadata do not say format {FORMAT!r} and a version")
+    if int(version) > VERSION:
+        raise ValueError(f"{path} has version {version} of the format; this fastbp reads up to {VERSION}")
+    return File(path, tensors, metadata)

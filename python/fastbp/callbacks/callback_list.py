@@ -1,0 +1,51 @@
+"""Several callbacks as one."""
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any
+
+from fastbp.callbacks.base import Callback
+from fastbp.callbacks.progbar_logger import ProgbarLogger
+
+
+class CallbackList:
+    """Several callbacks, called in order. ``call("on_epoch_end", epoch, logs)``.
+
+    The progress display comes last, unless it is among them. As a context manager it closes what they hold open.
+    """
+
+    def __init__(self, callbacks: Callback | Iterable[Callback] | None, model: Any, params: Mapping[str, Any]) -> None:
+        if callbacks is None:
+            self.callbacks = []
+        elif isinstance(callbacks, Iterable):
+            self.callbacks = list(callbacks)
+        else:
+            self.callbacks = [callbacks]
+        if not any(isinstance(callback, ProgbarLogger) for callback in self.callbacks):
+            self.callbacks.append(ProgbarLogger())
+        for callback in self.callbacks:
+            if not isinstance(callback, Callback):
+                raise TypeError(f"expected callbacks derived from fastbp.callbacks.Callback; got {callback!r}")
+            callback.set_model(model)
+            callback.set_params(params)
+
+    def call(self, hook: str, *args: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, hook)(*args)
+
+    def overrides(self, *hooks: str) -> bool:
+        """Whether any callback has a hook of its own."""
+        return any(
+            getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback)
+            for callback in self.callbacks
+            for hook in hooks
+        )
+
+    def __enter__(self) -> "CallbackList":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for callback in self.callbacks:
+            callback._release()

@@ -1,0 +1,34 @@
+"""Ending a fit that diverged."""
+
+import math
+
+from fastbp.callbacks.base import Callback, Logs
+
+
+class TerminateOnNaN(Callback):
+    """Stops when the loss becomes NaN or infinite: after the batch in which it does.
+
+    It looks at the loss after every batch, which costs a trip into Python for each. Without it a fit goes on, and the
+    next one says that the weights are not finite.
+
+    Args:
+        raise_error: whether to raise instead, which leaves out ``on_train_end`` of all callbacks.
+
+    Raises:
+        RuntimeError: with ``raise_error``.
+
+    >>> TerminateOnNaN().raise_error
+    False
+    """
+
+    def __init__(self, raise_error: bool = False) -> None:
+        self.raise_error = raise_error
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        loss = (logs or {}).get("loss", 0.0)
+        if math.isfinite(loss):
+            return
+        if self.raise_error:
+            raise RuntimeError(f"the loss is {loss} after batch {batch}; expected a finite number")
+        print(f"Batch {batch}: the loss is {loss}, training ends")
+        self.model.stop_training = True

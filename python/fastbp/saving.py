@@ -1,0 +1,376 @@
+"""Saving and loading: weights, the state of training, and whole models.
+
+The files are one format. Their tensors are the weights, named "0/dense/kernel": the number of the layer, its name, that
+of the weight. The state of training adds the optimiser's slots, "optimizer/momentum/0": the slot, the number of the
+weight; and the entry ``state``, what training counts. A whole model adds the entries ``config`` and ``compile``: its
+parts. So weights can be loaded from any of them.
+
+A part is written as its kind, the name of its class, and the arguments that make an equal one. Loading makes objects of
+the classes in ``TABLES`` alone, and executes nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastbp import _core
+from fastbp._files import File, Path, checked_path, read, write
+from fastbp._registry import Registry, unknown_name
+from fastbp.activations import ACTIVATIONS
+from fastbp.initializers import INITIALIZERS
+from fastbp.layers import LAYERS, Input
+from fastbp.losses import LOSSES
+from fastbp.metrics import METRICS
+from fastbp.optimizers import OPTIMIZERS
+
+__all__ = [
+    "deserialize",
+    "load_model",
+    "load_state",
+    "load_weights",
+    "save_model",
+    "save_state",
+    "save_weights",
+    "serialize",
+]
+
+Array = npt.NDArray[Any]
+TABLES: dict[str, Registry[Any] | dict[str, Any]] = {  # by kind; models add theirs
+    "activation": ACTIVATIONS,
+    "initializer": INITIALIZERS,
+    "layer": {"Input": Input, **LAYERS},
+    "loss": LOSSES,
+    "metric": METRICS,
+    "optimizer": OPTIMIZERS,
+}
+
+
+# ---- parts as JSON ----
+
+
+def _members(kind: str) -> Mapping[str, Any]:
+    table = TABLES[kind]
+    return table.members if isinstance(table, Registry) else table
+
+
+def _classes(kind: str) -> dict[str, Any]:
+    return {member.__name__: member for member in _members(kind).values() if isinstance(member, type)}
+
+
+def serialize(value: Any) -> Any:
+    """A part, or what holds some, as JSON has it: kind, class name and arguments; a part without arguments as its name.
+
+    Raises:
+        ValueError: for an object that is not in fastbp's tables, for nothing could make it again.
+
+    >>> from fastbp import activations, losses
+    >>> serialize([activations.relu, losses.BinaryCrossentropy()])
+    ['relu', {'kind': 'loss', 'class_name': 'BinaryCrossentropy', 'config': {'from_logits': False}}]
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (list, tuple)):
+        return [serialize(item) for item in value]
+    if isinstance(value, Mapping):
+        return {name: serialize(item) for name, item in value.items()}
+    name = type(value).__name__
+    for kind in TABLES:
+        if _classes(kind).get(name) is type(value):
+            return {"kind": kind, "class_name": name, "config": serialize(value.get_config())}
+        for key, member in _members(kind).items():
+            if member is value:
+                return key
+    raise ValueError(f"{value!r} cannot be saved: {name} is none of fastbp's own parts")
+
+
+def deserialize(data: Any, kind: str | None = None) -> Any:
+    """What ``serialize`` was given, or an equal; of that kind, if one is named.
+
+    Raises:
+        ValueError: for kinds, classes and arguments that fastbp does not know.
+
+    >>> deserialize({"kind": "loss", "class_name": "BinaryCrossentropy", "config": {"from_logits": True}}, "loss")
+    <loss binary_crossentropy from logits>
+    """
+    if isinstance(data, list):
+        made: Any = [deserialize(item) for item in data]
+    elif isinstance(data, Mapping):
+        made = {name: deserialize(item) for name, item in data.items()}
+    else:
+        made = data
+    is_part = isinstance(made, dict) and "class_name" in made
+    if kind is not None and not (is_part and made.get("kind") == kind):
+        raise ValueError(f"expected a {kind}, as its kind, class_name and config; got {data!r}")
+    return _make(made) if is_part else made
+
+
+def _make(part: dict[str, Any]) -> Any:
+    kind, name, config = str(part.get("kind")), str(part["class_name"]), part.get("config")
+    if kind not in TABLES:
+        raise unknown_name("kind of part", kind, TABLES)
+    classes = _classes(kind)
+    if name not in classes:
+        raise unknown_name(kind, name, classes)
+    if not isinstance(config, dict):
+        raise ValueError(f"the config of {kind} {name} is {config!r}; expected arguments by name")
+    try:
+        return classes[name](**config)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"cannot make the {kind} {name}: {error}") from None
+
+
+# ---- weights ----
+
+
+def _weights(model: Any) -> dict[str, Array]:
+    """Views of the weights by the names that they have in files."""
+    return {
+        f"{i}/{layer.name}/{name}": weight
+        for i, layer in enumerate(model.layers)
+        for name, weight in zip(layer.weight_names, layer.weights, strict=True)
+    }
+
+
+def _place(name: str) -> tuple[str, str]:
+    """Number of the layer and name of the weight: what must be the same where layers are named otherwise."""
+    return name.split("/", 1)[0], name.rsplit("/", 1)[-1]
+
+
+def _fitting_weights(model: Any, file: File) -> list[Array]:
+    """The file's weights in the order of the model's; ValueError if they are others."""
+    model.weights  # noqa: B018  # builds the model, or says what it lacks
+    own = {_place(name): (name, view) for name, view in _weights(model).items()}
+    found = {_place(name): (name, array) for name, array in file.tensors.items() if not name.startswith("optimizer/")}
+    lacks = [name for place, (name, _) in own.items() if place not in found]
+    more = [name for place, (name, _) in found.items() if place not in own]
+    if lacks or more:
+        parts = [f"it lacks {', '.join(lacks)}"] * bool(lacks) + [f"the model lacks {', '.join(more)}"] * bool(more)
+        raise ValueError(f"{file.path} has {len(found)} weights, the model {len(own)}: {'; '.join(parts)}")
+    for place, (name, view) in own.items():
+        array = found[place][1]
+        if array.shape != view.shape:
+            raise ValueError(
+                f"{file.path}: {found[place][0]} has shape {array.shape}; {name} has {view.shape} in the model"
+            )
+        if array.dtype not in (np.float32, np.float64):
+            raise ValueError(f"{file.path}: {found[place][0]} has dtype {array.dtype}; expected float32 or float64")
+    return [found[place][1] for place in own]
+
+
+def save_weights(model: Any, filepath: Path, overwrite: bool = True) -> None:
+    """``Sequential.save_weights``.
+
+    >>> import os, tempfile, fastbp
+    >>> model = fastbp.Sequential([fastbp.Input((1,)), fastbp.Dense(1)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_weights(model, f"{folder}/some.weights.safetensors")
+    ...     os.listdir(folder)
+    ['some.weights.safetensors']
+    """
+    model.weights  # noqa: B018  # builds the model, or says what it lacks
+    write(filepath, _weights(model), {}, overwrite)
+
+
+def load_weights(model: Any, filepath: Path) -> None:
+    """``Sequential.load_weights``.
+
+    >>> import tempfile, fastbp
+    >>> one, other = (fastbp.Sequential([fastbp.Input((1,)), fastbp.Dense(1)]) for _ in range(2))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     one.save_weights(f"{folder}/some.weights.safetensors")
+    ...     load_weights(other, f"{folder}/some.weights.safetensors")
+    >>> bool(one.layers[0].kernel == other.layers[0].kernel)
+    True
+    """
+    model.set_weights(_fitting_weights(model, read(filepath)))
+
+
+# ---- the state of training ----
+
+
+def _slots(trainer: Any) -> dict[str, Array]:
+    """Views of the optimiser's slots by the names that they have in files."""
+    return {
+        f"optimizer/{slot}/{i}": view
+        for slot, views in zip(_core.optimizer_fields(trainer.kernel)[0], trainer.core.slots(), strict=True)
+        for i, view in enumerate(views)
+    }
+
+
+STATE: dict[str, Any] = {  # what training counts, and its types
+    "optimizer": str,
+    "learning_rate": float | None,
+    "iterations": int,
+    "epochs_trained": int,
+    "epoch": int,
+    "seed": int,
+}
+
+
+def _constant_rate(optimizer: Any) -> float | None:
+    rate = optimizer.get_config()["learning_rate"]
+    return rate if isinstance(rate, float) else None  # else a schedule, which is a function of the steps
+
+
+def _state(model: Any, epoch: int | None = None) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Weights and slots, and what training counts."""
+    trainer = model._require_trainer(loss=False)
+    state = {
+        "optimizer": type(model.optimizer).__name__,
+        "learning_rate": _constant_rate(model.optimizer),
+        "iterations": trainer.core.iterations,
+        "epochs_trained": model.epochs_trained,
+        "epoch": model.epochs_trained if epoch is None else epoch,
+        "seed": model.seed,
+    }
+    return _weights(model) | _slots(trainer), state
+
+
+def _checked_state(file: File) -> dict[str, Any]:
+    state = file.json("state")
+    for name, kind in STATE.items():
+        value = state.get(name) if isinstance(state, dict) else None
+        if not isinstance(value, kind) or (isinstance(value, int) and value < 0):
+            raise ValueError(f"{file.path}: its state has the {name} {value!r}")
+    checked: dict[str, Any] = state
+    return checked
+
+
+def _restore(model: Any, file: File) -> int:
+    """Sets the model to the state in the file, and gives the epoch to go on with."""
+    weights, state = _fitting_weights(model, file), _checked_state(file)
+    trainer = model._require_trainer(loss=False)
+    slots = {name: array for name, array in file.tensors.items() if name.startswith("optimizer/")}
+    own = _slots(trainer)
+    if state["optimizer"] != type(model.optimizer).__name__ or slots.keys() != own.keys():
+        kinds = sorted({name.split("/")[1] for name in slots})
+        raise ValueError(
+            f"{file.path} is of the optimiser {state['optimizer']} with the slots {', '.join(kinds) or 'none'}; "
+            f"the model has {model.optimizer!r}"
+        )
+    for name, array in zip((*_weights(model), *slots), (*weights, *slots.values()), strict=True):
+        if array.dtype != model.dtype:
+            raise ValueError(f"{file.path}: {name} has dtype {array.dtype}; the model has {model.dtype}")
+    for name, array in slots.items():
+        if array.shape != own[name].shape:
+            raise ValueError(f"{file.path}: {name} has shape {array.shape}; the optimiser's has {own[name].shape}")
+
+    if state["learning_rate"] is not None and _constant_rate(model.optimizer) is not None:
+        model.optimizer.learning_rate = state["learning_rate"]
+    if state["seed"] != model.seed:  # the core's shuffles come from it
+        model.seed, model._trainer = state["seed"], None
+        trainer = model._require_trainer(loss=False)
+    model.set_weights(weights)
+    trainer._hand_over_settings()  # before the steps are counted, and these before the slots, which they may set
+    trainer.core.iterations = state["iterations"]
+    for name, view in _slots(trainer).items():
+        view[...] = slots[name]
+    model.epochs_trained = state["epochs_trained"]
+    epoch: int = state["epoch"]
+    return epoch
+
+
+def save_state(model: Any, filepath: Path, epoch: int | None = None, overwrite: bool = True) -> None:
+    """Saves all that a compiled model needs to go on training with the same bits.
+
+    These are weights, the optimiser's slots, steps and learning rate, the seed and the epochs trained.
+
+    Args:
+        model: the model.
+        filepath: where to, ending in ".safetensors".
+        epoch: the one that ``load_state`` gives; as many as were trained, if not given.
+        overwrite: whether the file may exist.
+
+    >>> import tempfile, fastbp
+    >>> def make():
+    ...     model = fastbp.Sequential([fastbp.Input((1,)), fastbp.Dense(1)])
+    ...     model.compile("adam", "mse")
+    ...     return model
+    >>> straight, resumed, x, y = make(), make(), [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+    >>> _ = straight.fit(x, y, batch_size=1, epochs=3)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_state(straight, f"{folder}/state.safetensors")
+    ...     epoch = load_state(resumed, f"{folder}/state.safetensors")
+    >>> for model in (straight, resumed):
+    ...     _ = model.fit(x, y, batch_size=1, epochs=6, initial_epoch=epoch)
+    >>> bool(straight.layers[0].kernel == resumed.layers[0].kernel)
+    True
+    """
+    tensors, state = _state(model, epoch)
+    write(filepath, tensors, {"state": state}, overwrite)
+
+
+def load_state(model: Any, filepath: Path) -> int:
+    """Sets a model of the same layers, compiled with the same optimiser, to what ``save_state`` saved.
+
+    The other settings of the optimiser stay as they were compiled.
+
+    Returns:
+        The epoch to go on with: ``fit``'s ``initial_epoch``.
+
+    Raises:
+        ValueError: if the file does not fit the model; nothing is changed then.
+
+    >>> import tempfile, fastbp
+    >>> model = fastbp.Sequential([fastbp.Input((1,)), fastbp.Dense(1)])
+    >>> model.compile("adam", "mse")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_state(model, f"{folder}/state.safetensors", epoch=5)
+    ...     load_state(model, f"{folder}/state.safetensors")
+    5
+    """
+    return _restore(model, read(filepath))
+
+
+# ---- whole models ----
+
+
+def save_model(model: Any, filepath: Path, overwrite: bool = True) -> None:
+    """``Sequential.save``.
+
+    >>> save_model(None, "model.keras")
+    Traceback (most recent call last):
+        ...
+    ValueError: fastbp writes safetensors files: expected a path that ends in '.safetensors'; got 'model.keras'
+    """
+    checked_path(filepath)
+    model.weights  # noqa: B018  # builds the model, or says what it lacks
+    compiled = model.get_compile_config()
+    entries = {"config": serialize(model)}
+    tensors = _weights(model)
+    if compiled is not None:
+        tensors, state = _state(model)
+        entries |= {"compile": compiled, "state": state}
+    write(filepath, tensors, entries, overwrite)
+
+
+def load_model(filepath: Path, compile: bool = True) -> Any:
+    """The model that ``Sequential.save`` saved; only classes of fastbp are made, and nothing is executed.
+
+    Args:
+        filepath: the file.
+        compile: whether it is compiled as it was, and goes on training where it was.
+
+    Raises:
+        ValueError: if it is no such file.
+
+    >>> import tempfile, fastbp
+    >>> model = fastbp.Sequential([fastbp.Input((2,)), fastbp.Dense(3, "relu")])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(f"{folder}/model.safetensors")
+    ...     same = fastbp.load_model(f"{folder}/model.safetensors")
+    >>> bool((same([1.0, 2.0]) == model([1.0, 2.0])).all())
+    True
+    """
+    file = read(filepath)
+    model = deserialize(file.json("config"), "model")
+    if compile and "compile" in file.metadata:
+        model.compile_from_config(file.json("compile"))
+        _restore(model, file)
+    else:
+        model.set_weights(_fitting_weights(model, file))
+    return model
