@@ -40,9 +40,11 @@ PER_ISA = {
 }
 
 PYTHON_ORDER = [  # a module imports only from rows above its own
-    {"_core", "_registry", "_progress", "callbacks", "datasets", "datasets.digits", "reference", "threads"},
-    {"_data", "_threadpoolctl", "config", "initializers", "optimizers"},
-    {"activations", "losses"},
+    {"_core", "_registry", "_progress", "_seeds", "callbacks", "datasets", "datasets.digits", "reference", "threads"},
+    {"_data", "_threadpoolctl", "config"},
+    {"initializers.base", "optimizers.schedules"},
+    {"initializers.constant", "initializers.random"},
+    {"activations", "constraints", "initializers", "losses", "optimizers", "regularizers", "utils"},
     {"layers", "metrics"},
     {"trainer"},
     {"models"},
