@@ -14,6 +14,7 @@ from fastbp import (
     _threadpoolctl,
     activations,
     callbacks,
+    constraints,
     datasets,
     initializers,
     layers,
@@ -22,6 +23,7 @@ from fastbp import (
     models,
     optimizers,
     reference,
+    regularizers,
     threads,
 )
 from fastbp._core import __version__
@@ -46,6 +48,7 @@ __all__ = [
     "__version__",
     "activations",
     "callbacks",
+    "constraints",
     "datasets",
     "get_num_threads",
     "initializers",
@@ -56,6 +59,7 @@ __all__ = [
     "num_threads",
     "optimizers",
     "reference",
+    "regularizers",
     "set_num_threads",
     "show_config",
     "threads",
