@@ -7,8 +7,9 @@ import math
 from typing import Any
 
 from fastbp._registry import Registry
+from fastbp.optimizers import schedules
 
-__all__ = ["OPTIMIZERS", "SGD", "Adam", "Optimizer", "get"]
+__all__ = ["OPTIMIZERS", "SGD", "Adam", "Optimizer", "get", "schedules"]
 
 
 def _fraction(name: str, value: float) -> float:
