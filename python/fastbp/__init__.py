@@ -25,6 +25,7 @@ from fastbp import (
     reference,
     regularizers,
     threads,
+    utils,
 )
 from fastbp._core import __version__
 from fastbp.callbacks import Callback, EarlyStopping, History
@@ -63,4 +64,5 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "threads",
+    "utils",
 ]
