@@ -6,14 +6,29 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import SGD, Adam, _core, activations, callbacks, initializers, layers, losses, metrics, optimizers
+from fastbp import (
+    SGD,
+    Adam,
+    _core,
+    activations,
+    callbacks,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+)
 
 MODULES = {
     activations: "ACTIVATIONS",
+    constraints: "CONSTRAINTS",
     initializers: "INITIALIZERS",
     losses: "LOSSES",
     metrics: "METRICS",
     optimizers: "OPTIMIZERS",
+    regularizers: "REGULARIZERS",
 }
 TABLES = [getattr(module, name) for module, name in MODULES.items()]
 MEMBERS = [(module, table, name) for module, table in zip(MODULES, TABLES, strict=True) for name in table]

@@ -14,6 +14,7 @@ from fastbp import (
     _threadpoolctl,
     activations,
     callbacks,
+    constraints,
     datasets,
     initializers,
     layers,
@@ -22,8 +23,10 @@ from fastbp import (
     models,
     optimizers,
     reference,
+    regularizers,
     saving,
     threads,
+    utils,
 )
 from fastbp._core import __version__
 from fastbp.callbacks import Callback, EarlyStopping, History
@@ -48,6 +51,7 @@ __all__ = [
     "__version__",
     "activations",
     "callbacks",
+    "constraints",
     "datasets",
     "get_num_threads",
     "initializers",
@@ -59,8 +63,10 @@ __all__ = [
     "num_threads",
     "optimizers",
     "reference",
+    "regularizers",
     "saving",
     "set_num_threads",
     "show_config",
     "threads",
+    "utils",
 ]

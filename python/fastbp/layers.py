@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fastbp import _data, activations, initializers
-from fastbp._registry import Configured
+from fastbp._registry import Configurable
 
 __all__ = ["LAYERS", "Dense", "Input", "Layer"]
 
 
-class Input(Configured):
+class Input(Configurable):
     """The width of what goes into a network: ``Input((64,))``. May be left out; the first data then tell it.
 
     >>> Input((64,)).shape
@@ -26,7 +26,7 @@ class Input(Configured):
         self.shape = (_data.positive_int(columns[0], "the width of the input"),)
 
 
-class Layer(Configured):
+class Layer(Configurable):
     """What a layer is to the model that holds it: a name, and parameters once it is built."""
 
     kind: str  # the stem of its name

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastbp import _core, _data
-from fastbp._registry import Configured, Registry
+from fastbp._registry import Configurable, Registry
 
 __all__ = [
     "LOSSES",
@@ -49,7 +49,7 @@ def _as_rows(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, sparse: bool) -> tupl
     return labels, pred
 
 
-class Loss(Configured):
+class Loss(Configurable):
     """A loss of the core. Called on (y_true, y_pred, sample_weight) it gives the batch's loss as a float."""
 
     name: str

@@ -5,13 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-<<<<<<< HEAD
 from fastbp import _core, _data
-from fastbp._registry import Registry, unknown_name
-=======
-from fastbp import _core
-from fastbp._registry import Configured, Registry, unknown_name
->>>>>>> py-callbacks
+from fastbp._registry import Configurable, Registry, unknown_name
 from fastbp.losses import Loss, _as_rows
 
 __all__ = [
@@ -26,7 +21,7 @@ __all__ = [
 ]
 
 
-class Metric(Configured):
+class Metric(Configurable):
     """A metric of the core. It can also be fed by hand: update_state(...), result(), reset_state()."""
 
     kernel: str

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastbp import _core, _data, callbacks, initializers, losses, metrics, optimizers, saving, trainer
+from fastbp import _core, _data, callbacks, losses, metrics, optimizers, saving, trainer
 from fastbp._progress import Verbose
+from fastbp._seeds import fresh_seed
 from fastbp.layers import LAYERS, Dense, Input, Layer
 from fastbp.saving import load_model
 from fastbp.threads import get_num_threads
@@ -49,7 +50,7 @@ class Sequential:
         self.dtype = np.dtype("float32" if dtype is None else dtype)
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype must be float32 or float64; got {self.dtype}")
-        self.seed = initializers.fresh_seed() if seed is None else _data.positive_int(seed, "seed", least=0)
+        self.seed = fresh_seed() if seed is None else _data.positive_int(seed, "seed", least=0)
         if self.seed >= 2**64:
             raise ValueError(f"seed must be below 2**64; got {self.seed}")
         self.stop_training = False

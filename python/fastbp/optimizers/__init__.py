@@ -6,9 +6,10 @@ An optimiser holds the settings; what it remembers of earlier steps (its slots) 
 import math
 from typing import Any
 
-from fastbp._registry import Configured, Registry
+from fastbp._registry import Configurable, Registry
+from fastbp.optimizers import schedules
 
-__all__ = ["OPTIMIZERS", "SGD", "Adam", "Optimizer", "get"]
+__all__ = ["OPTIMIZERS", "SGD", "Adam", "Optimizer", "get", "schedules"]
 
 
 def _fraction(name: str, value: float) -> float:
@@ -18,7 +19,7 @@ def _fraction(name: str, value: float) -> float:
     return value
 
 
-class Optimizer(Configured):
+class Optimizer(Configurable):
     """What all optimisers share: the learning rate, which may be changed between steps."""
 
     name: str
