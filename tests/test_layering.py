@@ -33,6 +33,7 @@ PER_ISA = {
     "vec_math.h",
     "gemm_tile.h",
     "activations.h",
+    "softmax.h",
     "losses.h",
     "metrics.h",
     "optimizers.h",
