@@ -50,6 +50,7 @@ PER_ISA = {
     "activations.h",
     "flat.h",
     "noise.h",
+    "softmax.h",
     "normalizations.h",
     "losses.h",
     "metrics.h",

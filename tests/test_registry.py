@@ -103,16 +103,11 @@ def test_mse_is_a_loss_and_a_metric(name):
     assert (metrics.get(name).kernel, metrics.get(name).name) == ("mean_squared_error", name)
 
 
-def test_no_activation_is_linear():
-    assert activations.get(None) is activations.linear
-
-
 # ---- kernels ----
 
 
-def test_python_and_the_core_have_the_same_activations_losses_and_metrics():
+def test_python_and_the_core_have_the_same_losses_and_metrics():
     tables = _core.tables()
-    assert sorted(activations.ACTIVATIONS) == sorted(tables["activations"])
     assert sorted(losses.LOSSES) == sorted(tables["losses"])
     assert sorted(metrics.get(name).kernel for name in metrics.METRICS) == sorted(tables["metrics"])
 
@@ -156,39 +151,6 @@ def test_python_and_the_core_agree_on_which_losses_and_metrics_take_labels(name)
             outputs.compile(loss=name, metrics=[metric])
             y = [0, 2] if losses.get(name).sparse else np.eye(3)[[0, 2]]
             assert np.isfinite(outputs.evaluate(np.ones((2, 2)), y)).all()
-
-
-# ---- activations by themselves ----
-
-FORMULAS = {
-    "linear": lambda x: x,
-    "relu": lambda x: np.maximum(x, 0),
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-    "softmax": lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True),
-    "tanh": np.tanh,
-}
-
-
-def test_every_activation_has_its_formula_here():
-    assert set(FORMULAS) == set(activations.ACTIVATIONS)
-
-
-@pytest.mark.parametrize("shape", [(7,), (1, 1), (5, 3), (4, 17), (2, 3, 5)])
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int8", ">f8"])
-@pytest.mark.parametrize("name", FORMULAS)
-def test_an_activation_is_its_formula_on_any_shape(name, dtype, shape):
-    x = (3 * np.random.default_rng(0).standard_normal(shape)).astype(dtype)
-    values = activations.get(name)(x)
-    expected = FORMULAS[name](x.astype("float64"))
-    eps = np.finfo("float32" if dtype == "float32" else "float64").eps
-    assert values.shape == shape
-    assert values.dtype == (np.float32 if dtype == "float32" else np.float64)
-    np.testing.assert_allclose(values, expected, rtol=8 * eps, atol=8 * eps)
-
-
-def test_an_activation_takes_a_number_and_lists():
-    assert activations.relu(-3.0) == 0
-    assert activations.relu([[1, -1]]).tolist() == [[1, 0]]
 
 
 # ---- everything public ----

@@ -49,12 +49,13 @@ void map(T* y, const T* x, long n) {
 template <typename T>
 constexpr MathKernel<T> kMath[] = {
     {"exp", map<T, exp<T>>},
+    {"expm1", map<T, expm1<T>>},
     {"log", map<T, log<T>>},
     {"log1p", map<T, log1p<T>>},
     {"sigmoid", map<T, sigmoid<T>>},
     {"tanh", map<T, tanh<T>>},
+    {"normal_cdf", map<T, normal_cdf<T>>},
     {"sqrt", map<T, sqrt<T>>},
-    {"erf", map<T, erf<T>>},
     {"cos_of_turn", map<T, cos_of_turn<T>>},
     {"sin_of_turn", map<T, sin_of_turn<T>>},
 };

@@ -101,6 +101,11 @@ FASTBP_INLINE V<T> at_most(V<T> a, T high) {
 }
 
 template <typename T>
+FASTBP_INLINE V<T> within(V<T> a, T low, T high) {
+  return at_most<T>(at_least<T>(a, low), high);
+}
+
+template <typename T>
 FASTBP_INLINE V<T> abs(V<T> a) {
   constexpr typename Scalar<T>::Int sign =
       typename Scalar<T>::Int(1) << (sizeof(T) * 8 - 2) << 1;  // in two steps: shifting into the sign overflows

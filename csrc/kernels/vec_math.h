@@ -1,6 +1,6 @@
 // exp, log, tanh and their kin on vectors. Error bounds (in ULP, over the whole range, infinities, NaN and subnormals
-// included) are asserted by tests/test_vec_math.py: exp 2, log 3, log1p 4, sigmoid 4, tanh 4, erf 4; cosine and sine of
-// a multiple of 2⁻²⁴ of a turn 3.
+// included) are asserted by tests/test_vec_math.py: exp 2, expm1 2, log 3, log1p 4, sigmoid 4, tanh 4, normal_cdf 8;
+// cosine and sine of a multiple of 2⁻²⁴ of a turn 3.
 #pragma once
 
 #include "kernels/vec.h"
@@ -21,11 +21,10 @@ struct MathConstants<float> {
   static constexpr float kLn2Low = 0x1.7f7d1cp-20f;
   static constexpr float kExpMin = -104.0f;  // below it exp is 0, above kExpMax infinite
   static constexpr float kExpMax = 89.0f;
-  static constexpr float kErfEnd = 4.0f;  // erf is 1 beyond
-  static constexpr float kErf[] = {0x1.06eba8p-3f, -0x1.81273ep-2f,  0x1.ce2d1p-4f, -0x1.b7fabap-6f,
-                                   0x1.54127p-8f,  -0x1.a45088p-11f, 0x1.4a569p-14f};
-  static constexpr float kErfcx[] = {0x1.058672p-2f, -0x1.b5703ep-2f, 0x1.eeea7ep-3f,  -0x1.437446p-4f,
-                                     0x1.e9359ep-9f, 0x1.be5ff8p-8f,  -0x1.b75728p-11f};
+  static constexpr float kNormalEnd = 14.5f;  // Φ(-x) is 0 beyond
+  static constexpr float kNormal[] = {0x1.89d3acp-1f,   -0x1.54ad02p-1f, 0x1.fb31a4p-2f, -0x1.410f54p-2f,
+                                      0x1.51edccp-3f,   -0x1.1b11ecp-4f, 0x1.5649ap-6f,  -0x1.856bf2p-9f,
+                                      -0x1.071a8ep-10f, 0x1.9830fap-12f};
   static constexpr float kMinNormal = 0x1p-126f;
   static constexpr float kScaleUp = 0x1p23f;
 };
@@ -40,17 +39,14 @@ struct MathConstants<double> {
   static constexpr double kLn2Low = 0x1.ef35793c7673p-45;
   static constexpr double kExpMin = -746.0;
   static constexpr double kExpMax = 710.0;
-  static constexpr double kErfEnd = 6.0;
-  static constexpr double kErf[] = {0x1.06eba8214db68p-3,   -0x1.812746b0379c1p-2,  0x1.ce2f21a040f66p-4,
-                                    -0x1.b82ce31203772p-6,  0x1.565bccfa44156p-8,   -0x1.c02db0665e53dp-11,
-                                    0x1.f9a2be4f731a1p-14,  -0x1.f4ca838adb73bp-17, 0x1.b981d78881a5dp-20,
-                                    -0x1.5c131500d3f88p-23, 0x1.d76af6ca49787p-27,  -0x1.ac9585a44fe29p-31};
-  static constexpr double kErfcx[] = {0x1.058671b52c776p-2,   -0x1.b57034efd3f74p-2,  0x1.eeea7dc8a78a1p-3,
-                                      -0x1.437f0b68c0489p-4,  0x1.e9471597be87ap-9,   0x1.ca95ed50b7c81p-8,
-                                      -0x1.bc25a48873fcfp-11, -0x1.016b5b63ce721p-10, 0x1.6d5ee91b54222p-15,
-                                      0x1.6da887a2804f7p-13,  0x1.cdd4519ae1742p-16,  -0x1.ce6ac975b91ep-16,
-                                      -0x1.d5b4578dde1bbp-17, 0x1.5e89dbd23021dp-20,  0x1.0d39558a33004p-18,
-                                      0x1.559a2f0faada6p-20,  -0x1.30be46f379823p-20};
+  static constexpr double kNormalEnd = 38.7;
+  static constexpr double kNormal[] = {
+      0x1.89d3abe1f95aep-1,   -0x1.54ad03f27ca18p-1, 0x1.fb31653876f67p-2,   -0x1.410ed5f8759e8p-2,
+      0x1.51f6329f02857p-3,   -0x1.1b1c254c9d898p-4, 0x1.54b4d4f4171fcp-6,   -0x1.88590ea733b7fp-9,
+      -0x1.a25036fbfac93p-11, 0x1.1daf1d26a9a67p-11, -0x1.f214b3375a3b0p-15, -0x1.a170e41d52d70p-15,
+      0x1.17df611958a97p-16,  0x1.0b2bba005be37p-18, -0x1.73d404779e8ecp-19, -0x1.6a570ae98557bp-22,
+      0x1.d2839ddffe299p-22,  0x1.77a14d3376607p-25, -0x1.1e89f90c920dfp-24, -0x1.6cc1b908df3f3p-27,
+      0x1.06c3a0b597bf7p-27,  0x1.328e6e8728303p-29};
   static constexpr double kMinNormal = 0x1p-1022;
   static constexpr double kScaleUp = 0x1p52;
 };
@@ -63,7 +59,8 @@ FASTBP_INLINE V<T> power_of_two(Mask<T> n) {
 
 constexpr double one_over_factorial(int i) { return i == 0 ? 1.0 : one_over_factorial(i - 1) / i; }
 
-// x = n·ln2 + r with |r| <= ln2 / 2; q = e^r - 1 by Taylor's series, without the rounding error of 1 + q.
+// x - less = n·ln2 + r with |r| <= ln2 / 2; q = e^r - 1 by Taylor's series, without the rounding error of 1 + q. `less`
+// are digits that x has no room for.
 template <typename T>
 struct ExpParts {
   Mask<T> n;
@@ -71,32 +68,58 @@ struct ExpParts {
 };
 
 template <typename T>
-FASTBP_INLINE ExpParts<T> exp_parts(V<T> x) {
+FASTBP_INLINE ExpParts<T> exp_parts(V<T> x, V<T> less = V<T>{}) {
   using C = MathConstants<T>;
-  const V<T> t = x * C::kLog2e + C::kRound;
+  const V<T> t = (x - less) * C::kLog2e + C::kRound;
   const V<T> n = t - C::kRound;
-  const V<T> r = (x - n * C::kLn2High) - n * C::kLn2Low;
+  const V<T> r = (x - n * C::kLn2High) - n * C::kLn2Low - less;
   V<T> p = broadcast<T>(T(one_over_factorial(C::kExpTerms)));
 #pragma GCC unroll 16
   for (int i = C::kExpTerms - 1; i >= 2; --i) p = p * r + T(one_over_factorial(i));
   return {bits<T>(t) - bits<T>(broadcast<T>(C::kRound)), r * r * p + r};
 }
 
+// (1 + q)·2^n, by two factors: 2^n itself may leave the range where the product does not (subnormals, the largest
+// numbers).
 template <typename T>
-FASTBP_INLINE V<T> exp(V<T> x) {
-  using C = MathConstants<T>;
-  const ExpParts<T> e = exp_parts<T>(at_most<T>(at_least<T>(x, C::kExpMin), C::kExpMax));
-  // Two factors, for 2^n itself may leave the range where the product does not (subnormals, the largest numbers).
+FASTBP_INLINE V<T> exp_of(ExpParts<T> e) {
   const Mask<T> half = e.n >> 1;
   return (e.q + T(1)) * power_of_two<T>(half) * power_of_two<T>(e.n - half);
 }
 
+template <typename T>
+FASTBP_INLINE V<T> exp(V<T> x) {
+  using C = MathConstants<T>;
+  return exp_of<T>(exp_parts<T>(within<T>(x, C::kExpMin, C::kExpMax)));
+}
+
+// eˣ - 1 = 2·(2^{n-1}·q + (2^{n-1} - ½)): exact to the last bits near 0 too, where n = 0.
+template <typename T>
+FASTBP_INLINE V<T> expm1(V<T> x) {
+  using C = MathConstants<T>;
+  const ExpParts<T> e = exp_parts<T>(within<T>(x, T(-50), C::kExpMax));  // below, it is -1 in both precisions
+  const V<T> half = power_of_two<T>(e.n - 1);
+  return abs<T>(x) < C::kMinNormal ? x : T(2) * (e.q * half + (half - T(0.5)));
+}
+
+template <typename T>
+struct ValueAndSlope {
+  V<T> value;
+  V<T> slope;
+};
+
 // σ(x) = 1 / (1 + e⁻ˣ) = eˣ / (1 + eˣ), by the one whose exponential is at most 1: no overflow, right down to
-// subnormals.
+// subnormals. Its slope is e / (1 + e)² by either.
+template <typename T>
+FASTBP_INLINE ValueAndSlope<T> sigmoid_and_slope(V<T> x) {
+  const V<T> e = exp<T>(-abs<T>(x));
+  const V<T> share = T(1) / (T(1) + e);
+  return {x < T(0) ? e * share : share, e * share * share};
+}
+
 template <typename T>
 FASTBP_INLINE V<T> sigmoid(V<T> x) {
-  const V<T> e = exp<T>(-abs<T>(x));
-  return (x < T(0) ? e : broadcast<T>(T(1))) / (T(1) + e);
+  return sigmoid_and_slope<T>(x).value;
 }
 
 // tanh|x| = m / (m + 2) with m = e^{2|x|} - 1 = 2^n·q + (2^n - 1): exact to the last bits near 0 too, where n = 0.
@@ -119,16 +142,26 @@ FASTBP_INLINE V<T> polynomial(const T (&c)[n], V<T> x) {
   return p;
 }
 
-// erf x = x + x·P(x²) for |x| < 1, else ±(1 - e^{-x²}·Q(t)) with t = (|x| - 2) / (|x| + 2), where Q(t) = e^{x²}·erfc x
-// is smooth. P and Q interpolate at Chebyshev's nodes, of as high a degree as makes their error a tenth of the last
-// place.
+// Φ(x), the normal distribution, and its slope φ(x) = e^{-x²/2} / √2π.  Φ(-|x|) = e^{-x²/2}·S(t) / (|x| + 5) with
+// t = (|x| - 5) / (|x| + 5), where S is smooth: it interpolates at Chebyshev's nodes, of as high a degree as makes its
+// error a tenth of the last place. A rounded x² / 2 would cost the exponential as many digits as it has before the
+// point; so x = h + l with so few bits in h that h² is exact, and x² = h² + l·(x + h).
 template <typename T>
-FASTBP_INLINE V<T> erf(V<T> x) {
+FASTBP_INLINE ValueAndSlope<T> normal_and_slope(V<T> x) {
   using C = MathConstants<T>;
-  const V<T> size = at_most<T>(abs<T>(x), C::kErfEnd);
-  const V<T> inner = x + x * polynomial<T>(C::kErf, size * size);
-  const V<T> outer = T(1) - exp<T>(-size * size) * polynomial<T>(C::kErfcx, (size - T(2)) / (size + T(2)));
-  return size < T(1) ? inner : (x < T(0) ? -outer : outer);
+  using Int = typename Scalar<T>::Int;
+  constexpr Int low_half = (Int(1) << (Scalar<T>::kMantissaBits + 2) / 2) - 1;
+  const V<T> size = at_most<T>(abs<T>(x), C::kNormalEnd);
+  const V<T> h = from_bits<T>(bits<T>(size) & ~low_half);
+  const V<T> e = exp_of<T>(exp_parts<T>(h * h * T(-0.5), (size - h) * (size + h) * T(0.5)));
+  const V<T> share = T(1) / (size + T(5));
+  const V<T> tail = e * (share * polynomial<T>(C::kNormal, (size - T(5)) * share));
+  return {x < T(0) ? tail : T(1) - tail, e * T(0.3989422804014327)};  // 1 / √2π
+}
+
+template <typename T>
+FASTBP_INLINE V<T> normal_cdf(V<T> x) {
+  return normal_and_slope<T>(x).value;
 }
 
 // sin (odd) or cos (even) of 2π·f for |f| <= 1/8 by Taylor's series, in t = (2π·f)².
