@@ -30,14 +30,16 @@ void Optimizer<T>::set_hyperparameters(const std::vector<double>& values) {
 
 template <typename T>
 void Optimizer<T>::set_iterations(long steps) {
+  iterations_ = steps;
+  prepared_ = 0;  // the next step catches up: by then the hyperparameters are known
   memory_ = 1;
-  for (iterations_ = 0; iterations_ < steps;) begin_step();  // what a rule keeps from step to step depends on all
 }
 
 template <typename T>
 void Optimizer<T>::begin_step() {
-  ++iterations_;
-  kernel_.prepare(shared_, &memory_, hyperparameters_.data(), static_cast<double>(iterations_));
+  for (++iterations_; prepared_ < iterations_;) {
+    kernel_.prepare(shared_, &memory_, hyperparameters_.data(), static_cast<double>(++prepared_));
+  }
 }
 
 template <typename T>

@@ -38,6 +38,7 @@ class Optimizer {
   std::vector<double> hyperparameters_;
   double shared_[kMaxShared] = {};
   double memory_ = 1;
+  long prepared_ = 0;  // how many steps memory_ stands for
   long iterations_ = 0;
 };
 
