@@ -43,8 +43,9 @@ REFERENCE = ["activations", "layers", "losses", "network", "optimizers", "random
 PYTHON_ORDER = [  # a module imports only from rows above its own
     {"_core", "_registry", "_progress", "callbacks", "datasets", "datasets.digits", "threads"}
     | {"reference", *(f"reference.{part}" for part in REFERENCE)},
-    {"_data", "_threadpoolctl", "config", "initializers", "optimizers"},
-    {"activations", "losses"},
+    {"_data", "_threadpoolctl", "config", "initializers"},
+    {"activations", "losses"}
+    | {"optimizers", *(f"optimizers.{part}" for part in ["adagrad", "adam", "base", "lion", "rmsprop", "sgd"])},
     {"layers", "metrics"},
     {"trainer"},
     {"models"},
