@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import fastbp
+from fastbp import _core, optimizers
 
 torch = pytest.importorskip("torch")
 
@@ -29,8 +30,9 @@ LOSSES = {
     "categorical_crossentropy": ("softmax", torch.nn.CrossEntropyLoss()),
     "sparse_categorical_crossentropy": ("softmax", torch.nn.CrossEntropyLoss()),
 }
-# PyTorch's momentum puts the learning rate outside, which is the same while the rate is constant. Its Adam adds epsilon
-# to √(v / (1 - β₂ᵗ)) where Keras adds it to √v: with an epsilon of 1e-30 the two are one.
+# PyTorch's momentum puts the learning rate outside, which is the same while the rate is constant. It adds epsilon to
+# roots, and to √(v / (1 - β₂ᵗ)) where Keras adds it to √v or v: with a tiny epsilon all are one. It has no Lion.
+TINY = 1e-30
 OPTIMIZERS = {
     "sgd": (lambda: fastbp.SGD(0.1), lambda p: torch.optim.SGD(p, lr=0.1)),
     "momentum": (lambda: fastbp.SGD(0.1, momentum=0.9), lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9)),
@@ -38,10 +40,43 @@ OPTIMIZERS = {
         lambda: fastbp.SGD(0.1, momentum=0.9, nesterov=True),
         lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
     ),
-    "adam": (lambda: fastbp.Adam(0.01, epsilon=1e-30), lambda p: torch.optim.Adam(p, lr=0.01, eps=1e-30)),
+    "adam": (lambda: fastbp.Adam(0.01, epsilon=TINY), lambda p: torch.optim.Adam(p, lr=0.01, eps=TINY)),
+    "amsgrad": (
+        lambda: fastbp.Adam(0.01, epsilon=TINY, amsgrad=True),
+        lambda p: torch.optim.Adam(p, lr=0.01, eps=TINY, amsgrad=True),
+    ),
+    "nadam": (
+        lambda: optimizers.Nadam(0.01, epsilon=TINY),
+        lambda p: torch.optim.NAdam(p, lr=0.01, eps=TINY, momentum_decay=1),
+    ),
+    "adamax": (lambda: optimizers.Adamax(0.01, epsilon=TINY), lambda p: torch.optim.Adamax(p, lr=0.01, eps=TINY)),
+    "adagrad": (
+        lambda: optimizers.Adagrad(0.01, epsilon=TINY),
+        lambda p: torch.optim.Adagrad(p, lr=0.01, eps=TINY, initial_accumulator_value=0.1),
+    ),
+    "adadelta": (lambda: optimizers.Adadelta(1.0), lambda p: torch.optim.Adadelta(p, lr=1.0, rho=0.95, eps=1e-7)),
+} | {
+    optimizers.RMSprop(**options).kernel: (
+        lambda options=options: optimizers.RMSprop(0.01, epsilon=TINY, **options),
+        lambda p, options=options: torch.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=TINY, **options),
+    )
+    for options in ({}, {"momentum": 0.9}, {"centered": True}, {"momentum": 0.9, "centered": True})
 }
 
 
+def test_every_rule_that_pytorch_has_is_compared():
+    assert set(OPTIMIZERS) == set(_core.tables()["optimizers"]) - {"lion"}
+
+
+@pytest.fixture
+def torch_in_double():
+    """PyTorch's Nadam keeps its product of momentums in the default type."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("torch_in_double")
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_ten_steps_are_those_of_pytorch(optimizer, loss):

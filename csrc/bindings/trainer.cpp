@@ -181,6 +181,14 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
           "set_hyperparameters",
           [](Train& self, const std::vector<double>& values) { self.optimizer().set_hyperparameters(values); },
           py::arg("values"))
+      .def_property_readonly(
+          "trained",
+          [](const Train& self) {
+            std::vector<bool> flags;
+            for (const Parameter& each : self.network().stack().parameters()) flags.push_back(each.trainable);
+            return flags;
+          },
+          "Which of the weights are trained.")
       .def("set_update", &set_update<T>, py::arg("settings"), py::arg("treatments"),
            "How gradients become steps: settings of all, and a treatment for each parameter.")
       .def(

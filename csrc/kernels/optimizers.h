@@ -49,17 +49,8 @@ struct Momentum {
 };
 
 // v = μ·v - η·dw;  w += μ·v - η·dw
-struct Nesterov {
+struct Nesterov : Momentum {
   static constexpr const char* name = "nesterov";
-  static constexpr int slots = 1;
-  static constexpr const char* slot_names[kMaxSlots] = {"momentum"};
-  static constexpr int hyperparameters = 2;
-  static constexpr const char* hyperparameter_names[kMaxHyperparameters] = {"learning_rate", "momentum"};
-  static constexpr const char* initial_slot_value = nullptr;
-
-  static void prepare(double* shared, double* memory, const double* h, double step) {
-    Momentum::prepare(shared, memory, h, step);
-  }
 
   template <typename T>
   FASTBP_INLINE static void step(V<T>& w, V<T>* slot, V<T> dw, const T* shared) {
@@ -69,12 +60,20 @@ struct Nesterov {
   }
 };
 
+// Moves a running mean by its share of the way to a new value: mean = (1 - share)·mean + share·value.
+template <typename T>
+FASTBP_INLINE void approach(V<T>& mean, V<T> value, T share) {
+  mean += share * (value - mean);
+}
+
 // m = β₁·m + (1 - β₁)·dw;  v = β₂·v + (1 - β₂)·dw²;  w -= η·√(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε)
 // (Kingma & Ba, arXiv 1412.6980, the form at the end of section 2, as Keras has it)
+// amsgrad: the greatest v so far takes v's place in w. (Reddi et al., arXiv 1904.09237)
+template <bool amsgrad>
 struct Adam {
-  static constexpr const char* name = "adam";
-  static constexpr int slots = 2;
-  static constexpr const char* slot_names[kMaxSlots] = {"momentum", "velocity"};
+  static constexpr const char* name = amsgrad ? "amsgrad" : "adam";
+  static constexpr int slots = amsgrad ? 3 : 2;
+  static constexpr const char* slot_names[kMaxSlots] = {"momentum", "velocity", "velocity_hat"};
   static constexpr int hyperparameters = 4;
   static constexpr const char* hyperparameter_names[kMaxHyperparameters] = {"learning_rate", "beta_1", "beta_2",
                                                                             "epsilon"};
@@ -89,9 +88,165 @@ struct Adam {
 
   template <typename T>
   FASTBP_INLINE static void step(V<T>& w, V<T>* slot, V<T> dw, const T* shared) {
-    slot[0] += shared[1] * (dw - slot[0]);
-    slot[1] += shared[2] * (dw * dw - slot[1]);
-    w -= shared[0] * slot[0] / (sqrt<T>(slot[1]) + shared[3]);
+    approach<T>(slot[0], dw, shared[1]);
+    approach<T>(slot[1], dw * dw, shared[2]);
+    if constexpr (amsgrad) slot[2] = slot[2] > slot[1] ? slot[2] : slot[1];
+    w -= shared[0] * slot[0] / (sqrt<T>(slot[slots - 1]) + shared[3]);
+  }
+};
+
+// m, v as Adam's;  uₜ = β₁·(1 - ½·0.96ᵗ);  Π = u₁·u₂·…·uₜ, kept in memory;
+// w -= η·(uₜ₊₁ / (1 - Π·uₜ₊₁) · m + (1 - uₜ) / (1 - Π) · dw) / (√(v / (1 - β₂ᵗ)) + ε)
+// (Dozat, "Incorporating Nesterov Momentum into Adam", 2016)
+struct Nadam : Adam<false> {
+  static constexpr const char* name = "nadam";
+
+  static double momentum_at(double beta, double t) { return beta * (1 - 0.5 * __builtin_pow(0.96, t)); }
+
+  static void prepare(double* shared, double* memory, const double* h, double t) {
+    const double now = momentum_at(h[1], t), next = momentum_at(h[1], t + 1);
+    *memory *= now;
+    shared[0] = h[0] * next / (1 - *memory * next);
+    shared[1] = h[0] * (1 - now) / (1 - *memory);
+    shared[2] = 1 - h[1];
+    shared[3] = 1 - h[2];
+    shared[4] = 1 / (1 - __builtin_pow(h[2], t));
+    shared[5] = h[3];
+  }
+
+  template <typename T>
+  FASTBP_INLINE static void step(V<T>& w, V<T>* slot, V<T> dw, const T* shared) {
+    approach<T>(slot[0], dw, shared[2]);
+    approach<T>(slot[1], dw * dw, shared[3]);
+    w -= (shared[0] * slot[0] + shared[1] * dw) / (sqrt<T>(shared[4] * slot[1]) + shared[5]);
+  }
+};
+
+// m as Adam's;  u = max(β₂·u, |dw|);  w -= η / (1 - β₁ᵗ) · m / (u + ε)   (Kingma & Ba, section 7.1)
+struct Adamax : Adam<false> {
+  static constexpr const char* name = "adamax";
+  static constexpr const char* slot_names[kMaxSlots] = {"momentum", "norm"};
+
+  static void prepare(double* shared, double*, const double* h, double t) {
+    shared[0] = h[0] / (1 - __builtin_pow(h[1], t));
+    shared[1] = 1 - h[1];
+    shared[2] = h[2];
+    shared[3] = h[3];
+  }
+
+  template <typename T>
+  FASTBP_INLINE static void step(V<T>& w, V<T>* slot, V<T> dw, const T* shared) {
+    approach<T>(slot[0], dw, shared[1]);
+    const V<T> faded = shared[2] * slot[1], size = abs<T>(dw);
+    slot[1] = faded > size ? faded : size;
+    w -= shared[0] * slot[0] / (slot[1] + shared[3]);
+  }
+};
+
+// a += dw²;  w -= η·dw / √(a + ε)   (Duchi et al., JMLR 12, 2011)
+struct Adagrad {
+  static constexpr const char* name = "adagrad";
+  static constexpr int slots = 1;
+  static constexpr const char* slot_names[kMaxSlots] = {"accumulator"};
+  static constexpr int hyperparameters = 3;
+  static constexpr const char* hyperparameter_names[kMaxHyperparameters] = {"learning_rate", "epsilon",
+                                                                            "initial_accumulator_value"};
+  static constexpr const char* initial_slot_value = "initial_accumulator_value";
+
+  static void prepare(double* shared, double*, const double* h, double) {
+    shared[0] = h[0];
+    shared[1] = h[1];
+  }
+
+  template <typename T>
+  FASTBP_INLINE static void step(V<T>& w, V<T>* slot, V<T> dw, const T* shared) {
+    slot[0] += dw * dw;
+    w -= shared[0] * dw / sqrt<T>(slot[0] + shared[1]);
+  }
+};
+
+// g = ρ·g + (1 - ρ)·dw²;  δ = √(d + ε) / √(g + ε) · dw;  d = ρ·d + (1 - ρ)·δ²;  w -= η·δ   (Zeiler, arXiv 1212.5701)
+struct Adadelta {
+  static constexpr const char* name = "adadelta";
+  static constexpr int slots = 2;
+  static constexpr const char* slot_names[kMaxSlots] = {"accumulated_grad", "accumulated_delta_var"};
+  static constexpr int hyperparameters = 3;
+  static constexpr const char* hyperparameter_names[kMaxHyperparameters] = {"learning_rate", "rho", "epsilon"};
+  static constexpr const char* initial_slot_value = nullptr;
+
+  static void prepare(double* shared, double*, const double* h, double) {
+    shared[0] = h[0];
+    shared[1] = 1 - h[1];
+    shared[2] = h[2];
+  }
+
+  template <typename T>
+  FASTBP_INLINE static void step(V<T>& w, V<T>* slot, V<T> dw, const T* shared) {
+    approach<T>(slot[0], dw * dw, shared[1]);
+    const V<T> delta = sqrt<T>((slot[1] + shared[2]) / (slot[0] + shared[2])) * dw;
+    approach<T>(slot[1], delta * delta, shared[1]);
+    w -= shared[0] * delta;
+  }
+};
+
+// v = ρ·v + (1 - ρ)·dw²;  w -= η·dw / √(v + ε)   (Tieleman & Hinton, Coursera lecture 6.5, 2012)
+// momentum: m = μ·m + η·dw / √(v + ε);  w -= m.  centered: a = ρ·a + (1 - ρ)·dw, and v - a² in v's place.
+template <bool momentum, bool centered>
+struct RmsProp {
+  static constexpr const char* name = momentum ? (centered ? "rmsprop_momentum_centered" : "rmsprop_momentum")
+                                               : (centered ? "rmsprop_centered" : "rmsprop");
+  static constexpr int slots = 1 + momentum + centered;
+  static constexpr const char* slot_names[kMaxSlots] = {"velocity", momentum ? "momentum" : "average_gradient",
+                                                        "average_gradient"};
+  static constexpr int hyperparameters = 3 + momentum;
+  static constexpr const char* hyperparameter_names[kMaxHyperparameters] = {"learning_rate", "rho", "epsilon",
+                                                                            "momentum"};
+  static constexpr const char* initial_slot_value = nullptr;
+
+  static void prepare(double* shared, double*, const double* h, double) {
+    shared[0] = h[0];
+    shared[1] = 1 - h[1];
+    shared[2] = h[2];
+    if constexpr (momentum) shared[3] = h[3];
+  }
+
+  template <typename T>
+  FASTBP_INLINE static void step(V<T>& w, V<T>* slot, V<T> dw, const T* shared) {
+    approach<T>(slot[0], dw * dw, shared[1]);
+    V<T> spread = slot[0];
+    if constexpr (centered) {
+      V<T>& average = slot[slots - 1];
+      approach<T>(average, dw, shared[1]);
+      spread = at_least<T>(spread - average * average, 0);  // rounding may make it negative, by more than ε
+    }
+    V<T> downhill = shared[0] * dw / sqrt<T>(spread + shared[2]);
+    if constexpr (momentum) downhill = slot[1] = shared[3] * slot[1] + downhill;
+    w -= downhill;
+  }
+};
+
+// w -= η·sign(β₁·m + (1 - β₁)·dw);  m = β₂·m + (1 - β₂)·dw   (Chen et al., arXiv 2302.06675)
+struct Lion {
+  static constexpr const char* name = "lion";
+  static constexpr int slots = 1;
+  static constexpr const char* slot_names[kMaxSlots] = {"momentum"};
+  static constexpr int hyperparameters = 3;
+  static constexpr const char* hyperparameter_names[kMaxHyperparameters] = {"learning_rate", "beta_1", "beta_2"};
+  static constexpr const char* initial_slot_value = nullptr;
+
+  static void prepare(double* shared, double*, const double* h, double) {
+    shared[0] = h[0];
+    shared[1] = h[1];
+    shared[2] = 1 - h[1];
+    shared[3] = 1 - h[2];
+  }
+
+  template <typename T>
+  FASTBP_INLINE static void step(V<T>& w, V<T>* slot, V<T> dw, const T* shared) {
+    const V<T> way = shared[1] * slot[0] + shared[2] * dw;
+    const V<T> one = broadcast<T>(1);
+    w -= shared[0] * (way > T(0) ? one : way < T(0) ? -one : way);  // 0 and NaN are signs of their own
+    approach<T>(slot[0], dw, shared[3]);
   }
 };
 
@@ -129,7 +284,9 @@ struct OptimizerTable {
 };
 
 template <typename T>
-using Optimizers = OptimizerTable<T, Sgd, Momentum, Nesterov, Adam>;
+using Optimizers =
+    OptimizerTable<T, Sgd, Momentum, Nesterov, Adam<false>, Adam<true>, Nadam, Adamax, Adagrad, Adadelta,
+                   RmsProp<false, false>, RmsProp<true, false>, RmsProp<false, true>, RmsProp<true, true>, Lion>;
 
 }  // namespace
 }  // namespace fastbp

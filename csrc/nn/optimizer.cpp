@@ -29,16 +29,18 @@ void Optimizer<T>::set_hyperparameters(const std::vector<double>& values) {
 
 template <typename T>
 void Optimizer<T>::set_iterations(long steps) {
+  iterations_ = steps;
+  prepared_ = 0;  // the next step catches up: by then the hyperparameters are known
   memory_ = 1;
-  for (iterations_ = 0; iterations_ < steps;) begin_step(0);  // what a rule keeps from step to step depends on all
 }
 
 template <typename T>
 void Optimizer<T>::begin_step(double learning_rate) {
-  ++iterations_;
   hyperparameters_[0] = learning_rate;
   keep_ = 1 - learning_rate * weight_decay_;
-  kernel_.prepare(shared_, &memory_, hyperparameters_.data(), static_cast<double>(iterations_));
+  for (++iterations_; prepared_ < iterations_;) {
+    kernel_.prepare(shared_, &memory_, hyperparameters_.data(), static_cast<double>(++prepared_));
+  }
 }
 
 template <typename T>

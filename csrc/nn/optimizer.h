@@ -59,6 +59,7 @@ class Optimizer {
   double shared_[kMaxShared] = {};
   double keep_ = 1;    // what weight decay leaves of a parameter
   double memory_ = 1;  // of the rule
+  long prepared_ = 0;  // how many steps memory_ stands for
   long iterations_ = 0;
 };
 

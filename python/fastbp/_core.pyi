@@ -98,6 +98,8 @@ class Trainer32:
     store_gradients: bool
     force_team: bool
     @property
+    def trained(self) -> list[bool]: ...
+    @property
     def metric_sizes(self) -> list[int]: ...
     @property
     def team_size(self) -> int: ...
@@ -124,6 +126,8 @@ class Trainer64:
     iterations: int
     store_gradients: bool
     force_team: bool
+    @property
+    def trained(self) -> list[bool]: ...
     @property
     def metric_sizes(self) -> list[int]: ...
     @property
