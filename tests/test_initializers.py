@@ -366,7 +366,9 @@ class Ramp(Initializer):
         return np.linspace(0, self.top, np.prod(shape)).reshape(shape)
 
 
-@pytest.mark.parametrize("identifier", [lambda shape, dtype=None: Ramp()(shape), Ramp(), Ramp], ids=str)
+@pytest.mark.parametrize(
+    "identifier", [lambda shape, dtype=None: Ramp()(shape), Ramp(), Ramp], ids=["function", "instance", "class"]
+)
 def test_functions_and_initializers_of_ones_own(identifier):
     layer = Dense(2, kernel_initializer=identifier)
     Sequential([Input((3,)), layer], seed=3)

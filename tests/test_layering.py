@@ -66,6 +66,8 @@ PYTHON_ORDER = [  # a module imports only from rows above its own; the parts of 
     {"saving"},
     {"callbacks"},
     {"trainer"},
+    {"sources"},
+    {"fitting"},
     {"models"},
     {"demo"},
     {"__init__"},

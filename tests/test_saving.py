@@ -449,7 +449,7 @@ def test_a_model_without_a_loss_has_a_state(tmp_path):
 
 PARTS = [
     Input(3),
-    Dense(4, "relu", False, "he_normal", initializers.Constant(0.5), "named"),
+    Dense(4, "relu", False, "he_normal", initializers.Constant(0.5), name="named"),
     initializers.RandomUniform(-0.5, 0.25, seed=2**64 - 1),
     losses.BinaryCrossentropy(from_logits=True),
     losses.MeanSquaredError(),

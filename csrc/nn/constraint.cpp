@@ -13,7 +13,7 @@ struct Kind {
   const char* name;
   size_t numbers;
 };
-constexpr Kind kKinds[] = {{"non_neg", 0}, {"max_norm", 1}, {"unit_norm", 0}, {"min_max_norm", 3}};
+constexpr Kind kKinds[] = {{"non_neg", 0}, {"norm", 3}};  // norm: least, most, rate
 
 }  // namespace
 
@@ -27,8 +27,6 @@ void Constraint::check() const {
 
 // What a column, or whatever the norm is of, is multiplied by.
 double Constraint::factor(double norm) const {
-  if (name == "unit_norm") return 1 / (kEpsilon + norm);
-  if (name == "max_norm") return std::min(norm, numbers[0]) / (kEpsilon + norm);
   const double low = numbers[0], high = numbers[1], rate = numbers[2];
   return (rate * std::clamp(norm, low, high) + (1 - rate) * norm) / (kEpsilon + norm);
 }

@@ -5,7 +5,7 @@ An array that already has the network's dtype and contiguous rows is used where 
 
 import math
 import numbers
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -69,13 +69,19 @@ def require_finite(array: Array, name: str) -> None:
             )
 
 
-def as_inputs(x: Any, inputs: int | None, dtype: np.dtype[Any]) -> Array:
-    """X as (n, inputs). One dimension is taken as a single column where the network has one input."""
+def as_inputs(x: Any, inputs: int | None, dtype: np.dtype[Any], flat: bool = False) -> Array:
+    """X as (n, inputs). One dimension is taken as a single column where the network has one input.
+
+    ``flat``: samples of more dimensions are laid out as rows of features.
+    """
     array = as_numbers(x, "x")
     if array.ndim == 1 and inputs in (1, None):
         array = array[:, None]
+    if flat and array.ndim > 2:
+        array = array.reshape(len(array), -1)
     if array.ndim != 2:
         hint = " (one sample: x[None, :])" if array.ndim == 1 else ""
+        hint = " (or a Flatten layer first)" if array.ndim > 2 else hint
         raise ValueError(f"x has {array.ndim} dimensions; expected 2: (samples, features){hint}")
     if inputs is not None and array.shape[1] != inputs:
         raise ValueError(f"x has {array.shape[1]} columns; the network expects {inputs}")
@@ -84,14 +90,22 @@ def as_inputs(x: Any, inputs: int | None, dtype: np.dtype[Any]) -> Array:
     return _as_rows(array, dtype)
 
 
-def as_targets(y: Any, samples: int, outputs: int, sparse: bool, loss: str, dtype: np.dtype[Any]) -> Array:
-    """Y as (n, outputs), or for sparse losses as int32 labels (n)."""
+def as_targets(
+    y: Any,
+    samples: int,
+    outputs: int,
+    sparse: bool,
+    loss: str,
+    dtype: np.dtype[Any],
+    ignored: int | None = None,
+) -> Array:
+    """Y as (n, outputs), or for sparse losses as int32 labels (n), of which ``ignored`` may be any number."""
     array = as_numbers(y, "y")
     if array.ndim == 0 or len(array) != samples:
         came = "a single number" if array.ndim == 0 else f"{len(array)} rows"
         raise ValueError(f"x has {samples} rows; y has {came}")
     if sparse:
-        return _as_labels(array, outputs, loss)
+        return _as_labels(array, outputs, loss, ignored)
     if array.ndim == 1 and outputs == 1:
         array = array[:, None]
     if array.shape != (samples, outputs):
@@ -104,13 +118,14 @@ def as_targets(y: Any, samples: int, outputs: int, sparse: bool, loss: str, dtyp
     return rows
 
 
-def _as_labels(array: Array, outputs: int, loss: str) -> Array:
+def _as_labels(array: Array, outputs: int, loss: str, ignored: int | None = None) -> Array:
     if array.size != len(array):
         raise ValueError(f"y has shape {array.shape}; {loss} expects labels of shape ({len(array)},)")
     labels = array.reshape(-1)
     if labels.dtype.kind == "f":
         require_finite(aligned(array.reshape(-1, 1), np.float64), "y")
-    bad = np.flatnonzero((labels < 0) | (labels >= outputs))
+    outside = (labels < 0) | (labels >= outputs)
+    bad = np.flatnonzero(outside if ignored is None else outside & (labels != ignored))
     if len(bad) == 0 and labels.dtype.kind == "f":
         bad = np.flatnonzero(labels != np.floor(labels))
     if len(bad):
@@ -128,6 +143,17 @@ def as_sample_weight(weight: Any, samples: int, dtype: np.dtype[Any]) -> Array:
     column = _as_rows(array.reshape(-1, 1), dtype)
     require_finite(column, "sample_weight")
     return np.ascontiguousarray(column[:, 0])
+
+
+def by_class(class_weight: Any, targets: Array, weight: Array | None, dtype: np.dtype[Any]) -> Array:
+    """Sample weights by the class of each target, times those there are. A class that is not named counts 1."""
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(f"class_weight must be a dict from class to weight; got {type(class_weight).__name__}")
+    labels = targets.argmax(axis=1) if targets.ndim == 2 and targets.shape[1] > 1 else targets.reshape(-1)
+    weights = np.ones(len(labels), dtype)
+    for label, value in class_weight.items():
+        weights[labels == label] = real(value, f"class_weight[{label!r}]", least=0.0)
+    return weights if weight is None else weights * weight
 
 
 def positive_int(value: Any, name: str, least: int = 1) -> int:

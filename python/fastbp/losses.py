@@ -56,6 +56,19 @@ class Loss(Configurable):
     sparse = False  # whether targets are labels
     kernel_settings: tuple[float, ...] = ()  # the numbers that its kernel takes
 
+    reduction = "sum_over_batch_size"
+    ignore_class = None
+
+    @property
+    def kernel(self):
+        return self.name
+
+    def kernel_settings_for(self, outputs):
+        return []
+
+    def prepare_targets(self, y):
+        return y
+
     def __init__(self, from_logits: bool = False) -> None:
         self.from_logits = bool(from_logits)
 

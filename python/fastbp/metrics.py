@@ -32,6 +32,9 @@ class Metric(Configurable):
         self.name = name or self.kernel
         self.reset_state()
 
+    def kernel_settings_for(self, outputs):
+        return []
+
     def reset_state(self) -> None:
         """Forgets what was seen."""
         self._state: npt.NDArray[np.float64] = np.zeros(1)  # of the kernel; its size depends on the outputs

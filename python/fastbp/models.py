@@ -2,16 +2,18 @@
 
 import os
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastbp import _core, _data, callbacks, losses, metrics, optimizers, saving, trainer
+from fastbp import _core, _data, callbacks, fitting, losses, metrics, optimizers, saving, trainer
 from fastbp._progress import Verbose
 from fastbp._seeds import fresh_seed
-from fastbp.layers import LAYERS, Dense, Input, Layer
+from fastbp.layers import LAYERS, Flatten, Input, Layer
+from fastbp.layers.base import Variable
+from fastbp.layers.residual import name_layer
 from fastbp.saving import load_model
 from fastbp.threads import get_num_threads
 
@@ -58,7 +60,7 @@ class Sequential:
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: losses.Loss | None = None
         self._metrics: list[tuple[Any, bool]] = []  # as compile got them, and whether they are weighted
-        self._layers: list[Dense] = []
+        self._layers: list[Layer] = []
         self._input: Input | None = None
         self._network: Any = None  # _core.Network32 or _core.Network64, once the width is known
         self._trainer: trainer.Trainer | None = None  # made when training needs it
@@ -81,18 +83,12 @@ class Sequential:
                 raise ValueError("Input must come first, and once")
             self._input = layer
             return
-        if not isinstance(layer, Dense):
+        if not isinstance(layer, Layer):
             known = ", ".join(["Input", *LAYERS])
             raise TypeError(f"expected a layer; got {type(layer).__name__} {layer!r}. Known: {known}")
         if layer._owner is not None and layer._owner() is not None:
             raise ValueError(f"layer {layer.name!r} belongs to a model already; make a new one")
-        taken = {other.name for other in self._layers}
-        if layer.name is None:
-            layer.name = next(
-                name for i in range(len(taken) + 1) if (name := f"{layer.kind}_{i}" if i else layer.kind) not in taken
-            )
-        elif layer.name in taken:
-            raise ValueError(f"the model has a layer {layer.name!r} already; names must differ")
+        name_layer(layer, {str(other.name) for other in self._layers})
         layer._owner = weakref.ref(self)
         self._layers.append(layer)
 
@@ -101,8 +97,7 @@ class Sequential:
         if not self._layers:
             raise ValueError("the model has no layers")
         layer = self._layers.pop()
-        layer._weights = layer.get_weights()  # its own from now on
-        layer._owner = None
+        layer._let_go()
         self._rebuild()
         return layer
 
@@ -132,49 +127,82 @@ class Sequential:
     def build(self, input_shape: int | tuple[int | None, ...] | None = None) -> None:
         """Makes the weights. ``input_shape`` is (columns,) or (None, columns); needless where there is an Input."""
         if input_shape is not None:
-            columns = input_shape[-1] if isinstance(input_shape, (tuple, list)) and input_shape else input_shape
-            self._build(_data.positive_int(columns, "the width of the input"))
+            sizes = input_shape if isinstance(input_shape, (tuple, list)) else (input_shape,)
+            sizes = sizes[1:] if sizes and sizes[0] is None else sizes
+            if not sizes:
+                raise ValueError(f"input_shape is the shape of one sample, as in (None, 64); got {input_shape!r}")
+            checked = [_data.positive_int(size, "the width of the input") for size in sizes]
+            self._build(int(np.prod(checked if self._flat else checked[-1:])))
         elif self._input is not None:
-            self._build(self._input.shape[0])
+            self._build(self._width_of(self._input))
         else:
             raise ValueError("the width of the input is not known: give input_shape, or an Input as the first layer")
 
+    @property
+    def _flat(self) -> bool:
+        """Whether samples may have any shape, for a Flatten comes before all that needs features."""
+        for layer in self._layers:
+            if isinstance(layer, Flatten):
+                return True
+            if layer._outputs(1) != 1 or layer._variables(1):
+                return False
+        return False
+
+    def _width_of(self, shape: Input) -> int:
+        if len(shape.shape) > 1 and self._layers and not self._flat:
+            raise ValueError(f"samples of shape {shape.shape} need a Flatten before the first layer with weights")
+        return int(np.prod(shape.shape))
+
     def _build(self, inputs: int) -> None:
-        if self._input is not None and self._input.shape[0] != inputs:
-            raise ValueError(f"x has {inputs} columns; the network expects {self._input.shape[0]}")
-        self._last_layer()
+        if self._input is not None and self._width_of(self._input) != inputs:
+            raise ValueError(f"x has {inputs} columns; the network expects {self._width_of(self._input)}")
+        self._require_layers()
         if self._network is None or self._network.inputs != inputs:
             self._make_network(inputs)
 
-    def _last_layer(self) -> Dense:
+    def _require_layers(self) -> None:
         if not self._layers:
             raise ValueError("the model has no layers; add some")
-        return self._layers[-1]
+
+    def _outputs(self, inputs: int) -> int:
+        """The width of the output, for that of the input."""
+        self._require_layers()
+        for layer in self._layers:
+            inputs = layer._outputs(inputs)
+        return inputs
 
     def _rebuild(self) -> None:
         """After a change of the layers."""
-        inputs = self._input.shape[0] if self._input else self._network.inputs if self._network else None
+        inputs = self._network.inputs if self._network else None
+        if self._input is not None:
+            inputs = int(np.prod(self._input.shape))
         self._network = self._trainer = None
-        if inputs is not None and self._layers:
+        if inputs is not None and self._layers and (self._input is None or len(self._input.shape) == 1 or self._flat):
             self._make_network(inputs)
+
+    def _widths(self, inputs: int) -> Iterator[tuple[Layer, int]]:
+        """The layers, and what goes into each."""
+        for layer in self._layers:
+            yield layer, inputs
+            inputs = layer._outputs(inputs)
+
+    def _flags(self) -> list[bool]:
+        """Whether each layer of the core learns."""
+        return [flag for layer, width in self._widths(self._network.inputs) for flag in layer._flags(width)] or [True]
+
+    def _variables(self) -> list[Variable]:
+        """What the weights are, in their order."""
+        return [v for layer, width in self._widths(self._network.inputs) for v in layer._variables(width)]
 
     def _make_network(self, inputs: int) -> None:
         core = _core.Network32 if self.dtype == np.float32 else _core.Network64
-        specs = [
-            {"kind": "dense", "units": layer.units, "name": layer.activation.name, "use_bias": layer.use_bias}
-            for layer in self._layers
-        ]
-        network = core(inputs, specs, self._isa, self.seed)
-        weights = iter(network.weights)
-        width, index = inputs, 0
-        for layer in self._layers:
-            initial = layer.get_weights()
-            if not initial or initial[0].shape != (width, layer.units):
-                initial = layer._initial_weights(width, self.seed, index)
-            layer._weights = [next(weights) for _ in initial]
-            for view, values in zip(layer._weights, initial, strict=True):
-                view[...] = values
-            width, index = layer.units, index + 2
+        specs = [spec for layer, width in self._widths(inputs) for spec in layer._specs(width)]
+        network = core(inputs, specs or [{"kind": "activation", "name": "linear"}], self._isa, self.seed)
+        views = iter(network.weights)
+        index = 0
+        for layer, width in self._widths(inputs):
+            layer._take([next(views) for _ in layer._variables(width)], width, self.seed, index)
+            index += layer._numbers(width)
         self._network = network
         self._trainer = None
 
@@ -208,6 +236,26 @@ class Sequential:
         """
         return [w.copy() for w in self.weights]
 
+    @property
+    def trainable_weights(self) -> list[Array]:
+        """Those of ``weights`` that training changes."""
+        return [w for layer in self._layers for w in layer.trainable_weights]
+
+    @property
+    def non_trainable_weights(self) -> list[Array]:
+        """The others: of layers that are not ``trainable``, and running means and the like."""
+        return [w for layer in self._layers for w in layer.non_trainable_weights]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any layer is trained. Setting it sets all layers."""
+        return any(layer.trainable for layer in self._layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._layers:
+            layer.trainable = value
+
     def set_weights(self, weights: Iterable[npt.ArrayLike]) -> None:
         """Sets all weights, in the order of get_weights. Nothing is changed if one does not fit."""
         own = self.weights
@@ -237,20 +285,30 @@ class Sequential:
 
     def compile(
         self,
-        optimizer: Any = "sgd",
+        optimizer: Any = "rmsprop",
         loss: Any = None,
+        loss_weights: None = None,
         metrics: Any = None,
-        *,
         weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Settles how the model is trained. What an earlier optimiser remembered is forgotten.
 
         Args:
             optimizer: a name or an Optimizer.
-            loss: a name or a Loss; None if only steps of one's own are taken (``forward``, ``backward``).
-            metrics: names or Metrics to report; each sample counts once.
+            loss: a name, a Loss, or a function that gives losses and slopes; None if only steps of one's own are taken
+                (``forward``, ``backward``).
+            loss_weights: None, for there is one loss.
+            metrics: names, Metrics or functions to report; each sample counts once.
             weighted_metrics: the same, with samples counted by their sample_weight.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: taken for Keras's sake. They choose between
+                ways of running a graph, of which there is none here, and change nothing.
         """
+        if loss_weights is not None:
+            raise ValueError(f"loss_weights must be None: the model has one loss; got {loss_weights!r}")
         new_optimizer, new_loss = optimizers.get(optimizer), None if loss is None else losses.get(loss)
         pairs = [(m, False) for m in _listed(metrics)] + [(m, True) for m in _listed(weighted_metrics)]
         if new_loss is None and pairs:
@@ -283,46 +341,67 @@ class Sequential:
             self._trainer = trainer.Trainer(self, network, self.optimizer, self.loss, found)
         return self._trainer
 
-    def _samples(self, x: Any, y: Any, sample_weight: Any, inputs: int | None = None) -> tuple[Any, tuple[int, int]]:
+    def _samples(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        inputs: int | None = None,
+        class_weight: dict[int, float] | None = None,
+    ) -> tuple[Any, tuple[int, int]]:
         """The core's samples, and the shape of x; the model itself is not touched."""
         loss = self._require_loss()
-        rows = _data.as_inputs(x, self._network.inputs if self._network else inputs, self.dtype)
-        return trainer.make_samples(rows, y, sample_weight, self._last_layer().units, loss), rows.shape
+        rows = _data.as_inputs(x, self._network.inputs if self._network else inputs, self.dtype, self._flat)
+        outputs = self._outputs(rows.shape[1])
+        return trainer.make_samples(rows, y, sample_weight, outputs, loss, class_weight), rows.shape
 
-    def _prepare(self, x: Any, y: Any, sample_weight: Any) -> tuple[trainer.Trainer, Any, int]:
+    def _prepare(
+        self, x: Any, y: Any, sample_weight: Any, class_weight: dict[int, float] | None = None
+    ) -> tuple[trainer.Trainer, Any, int]:
         """The trainer, the samples as it takes them, and how many. Builds the model once the data are accepted."""
-        samples, (n, inputs) = self._samples(x, y, sample_weight)
+        samples, (n, inputs) = self._samples(x, y, sample_weight, class_weight=class_weight)
         self._build(inputs)
         return self._require_trainer(), samples, n
 
     def fit(
         self,
-        x: Any,
-        y: Any,
+        x: Any = None,
+        y: Any = None,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: Verbose = "auto",
         callbacks: Any = None,
         validation_split: float = 0.0,
-        validation_data: tuple[Any, ...] | None = None,
+        validation_data: Any = None,
         shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Collection[int] = 1,
     ) -> "callbacks.History":
         """Trains: for every batch forward propagation, the slopes backwards, and a step of the optimiser.
 
         Args:
-            x: (n, in), anything np.asarray takes. C-contiguous data of the model's dtype is not copied.
-            y: (n, out), or (n,) for one output, or labels (n,) for sparse losses.
+            x: (n, in), anything np.asarray takes; C-contiguous data of the model's dtype is not copied. Or an iterable
+                of batches (x, y) or (x, y, sample_weight), or an object with batches by number and ``len``.
+            y: (n, out), or (n,) for one output, or labels (n,) for sparse losses; None if x gives batches.
             batch_size: samples a step; 32 if not given. The last batch of an epoch may be smaller.
             epochs: the epoch to end before; each is one time through the data.
             verbose: "auto" or 1 a progress bar, 2 a line an epoch, 0 nothing.
             callbacks: a Callback or several.
             validation_split: the share of the data, from its end, that is kept for validation.
-            validation_data: (x, y) or (x, y, sample_weight) to validate on after every epoch.
-            shuffle: whether every epoch visits the samples in a new order.
+            validation_data: (x, y) or (x, y, sample_weight) to validate on, or an iterable of batches.
+            shuffle: whether every epoch visits the samples in a new order (batches, if x has them by number).
+            class_weight: what the loss of a sample is multiplied by, by class; sample_weight comes on top.
             sample_weight: (n,), what each sample's loss is multiplied by.
             initial_epoch: the number of the first epoch.
+            steps_per_epoch: batches of an epoch, where that is not one time through the data.
+            validation_steps: likewise, of a validation.
+            validation_batch_size: samples at a time there.
+            validation_freq: epochs from one validation to the next, or the numbers, from 1, of those with one.
 
         Returns:
             History: ``history.history["loss"]`` and so on, a number an epoch.
@@ -331,7 +410,7 @@ class Sequential:
             ValueError, TypeError: for data or settings that do not fit; the model is as it was.
             RuntimeError: if the model is not compiled, or its weights are not finite.
         """
-        return trainer.fit(
+        return fitting.fit(
             self,
             x,
             y,
@@ -342,33 +421,53 @@ class Sequential:
             validation_split=validation_split,
             validation_data=validation_data,
             shuffle=shuffle,
+            class_weight=class_weight,
             sample_weight=sample_weight,
             initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
         )
 
     def evaluate(
         self,
-        x: Any,
-        y: Any,
+        x: Any = None,
+        y: Any = None,
         batch_size: int | None = None,
         verbose: Verbose = "auto",
         sample_weight: Any = None,
+        steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """The loss and the metrics on some data.
+        """The loss and the metrics on some data, or on ``steps`` batches of it.
 
         Returns:
             The loss; with metrics a list of the loss and them, or with ``return_dict`` a dict.
         """
-        logs = trainer.evaluate(
-            self, x, y, batch_size=batch_size, verbose=verbose, sample_weight=sample_weight, callbacks=callbacks
+        logs = fitting.evaluate(
+            self,
+            x,
+            y,
+            batch_size=batch_size,
+            verbose=verbose,
+            sample_weight=sample_weight,
+            steps=steps,
+            callbacks=callbacks,
         )
         return _results(logs, return_dict)
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: Verbose = "auto", callbacks: Any = None) -> Array:
-        """The outputs for x (n, in), as an array (n, out). NaN in x gives NaN."""
-        return trainer.predict(self, x, batch_size=batch_size, verbose=verbose, callbacks=callbacks)
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Verbose = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Array:
+        """The outputs for x (n, in), as an array (n, out). NaN in x gives NaN. Random layers do nothing."""
+        return fitting.predict(self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks)
 
     def __call__(self, x: Any) -> Array:
         """The outputs for x (n, in): the quick call, without callbacks or progress.
@@ -386,7 +485,7 @@ class Sequential:
         array = _data.as_numbers(x, "x")
         inputs = self._network.inputs if self._network else None
         single = array.ndim == 1 and inputs not in (1, None)
-        rows = _data.as_inputs(array[None, :] if single else array, inputs, self.dtype)
+        rows = _data.as_inputs(array[None, :] if single else array, inputs, self.dtype, self._flat)
         if self._network is None:
             self._build(rows.shape[1])
         return rows, single
@@ -457,9 +556,16 @@ class Sequential:
         """Sets all ``gradients`` to 0."""
         self._require_network().zero_gradients()
 
-    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
         """One step on one batch. Returns what evaluate does, measured on the batch before the step."""
-        train, samples, n = self._prepare(x, y, sample_weight)
+        train, samples, n = self._prepare(x, y, sample_weight, class_weight)
         return _results(train.step(samples, n), return_dict)
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -554,20 +660,22 @@ class Sequential:
     # ---- a look at it ----
 
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
-        """Prints the layers, their shapes and how much each learns."""
-        rows = [("Layer", "Output shape", "Parameters")]
+        """Prints the layers, their shapes and how many weights each has."""
+        rows = [("Layer", "Output shape", "Weights")]
+        widths = dict(self._widths(self._network.inputs)) if self._network else {}
         for layer in self._layers:
-            rows.append(
-                (
-                    f"{layer.name} ({type(layer).__name__}, {layer.activation.name})",
-                    f"(None, {layer.units})",
-                    f"{layer.count_params():,}" if layer.built else "not built",
-                )
-            )
-        widths = [max(len(row[i]) for row in rows) for i in range(3)]
-        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
+            activation = getattr(layer, "activation", None)
+            kind = type(layer).__name__ + (f", {activation.name}" if activation else "")
+            shape = f"(None, {layer._outputs(widths[layer])})" if layer in widths else "?"
+            count = f"{layer.count_params():,}" if layer.built else "not built"
+            rows.append((f"{layer.name} ({kind})", shape, count))
+        columns = [max(len(row[i]) for row in rows) for i in range(3)]
+        lines = [f"{a:<{columns[0]}}  {b:<{columns[1]}}  {c:>{columns[2]}}" for a, b, c in rows]
         rule = "-" * len(lines[0])
-        total = f"{self.count_params():,} parameters, {self.dtype}" if self._network else "not built"
+        total = "not built"
+        if self._network:
+            trained = sum(w.size for w in self.trainable_weights)
+            total = f"{self.count_params():,} weights, {trained:,} of them trained, {self.dtype}"
         print_fn("\n".join([f"Model: {self.name}", rule, lines[0], rule, *lines[1:], rule, f"Total: {total}"]))
 
     def __repr__(self) -> str:

@@ -13,6 +13,7 @@ class TerminateOnNaN(Callback):
 
     Args:
         raise_error: whether to raise instead, which leaves out ``on_train_end`` of all callbacks.
+        restore_weights: whether the model is given back the weights from before the epoch, which are finite.
 
     Raises:
         RuntimeError: with ``raise_error``.
@@ -21,13 +22,20 @@ class TerminateOnNaN(Callback):
     False
     """
 
-    def __init__(self, raise_error: bool = False) -> None:
+    def __init__(self, raise_error: bool = False, *, restore_weights: bool = False) -> None:
         self.raise_error = raise_error
+        self.restore_weights = restore_weights
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.restore_weights:
+            self._weights = self.model.get_weights()
 
     def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         loss = (logs or {}).get("loss", 0.0)
         if math.isfinite(loss):
             return
+        if self.restore_weights:
+            self.model.set_weights(self._weights)
         if self.raise_error:
             raise RuntimeError(f"the loss is {loss} after batch {batch}; expected a finite number")
         print(f"Batch {batch}: the loss is {loss}, training ends")

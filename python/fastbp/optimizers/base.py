@@ -97,6 +97,7 @@ class Optimizer:
 
     name: str = "optimizer"
     __signature__: ClassVar[inspect.Signature]
+    version = 0  # counts the changes of its settings
     _interleaved = 1  # how many slots Keras lists weight by weight, before any others slot by slot
 
     def __init__(
@@ -133,6 +134,11 @@ class Optimizer:
         if name is not None:
             self.name = name
         self.exclude_from_weight_decay()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name != "_core":
+            super().__setattr__("version", self.version + 1)
 
     def __init_subclass__(cls) -> None:
         """Shows all arguments in the signature of a class that hands ``**others`` on."""

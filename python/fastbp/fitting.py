@@ -1,0 +1,225 @@
+"""Fit, evaluate and predict: checks and converts what comes in, counts epochs, calls callbacks.
+
+The loop over batches is the core's; Python is entered once an epoch, or once a batch where a callback wants it.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastbp import _data
+from fastbp._progress import Verbose, shown
+from fastbp.callbacks import CallbackList, History
+from fastbp.sources import Arrays, Batches, Source, is_source, split, unpack
+from fastbp.threads import get_num_threads
+from fastbp.trainer import Trainer
+
+__all__ = ["evaluate", "fit", "predict"]
+
+EVALUATE_BATCH = 256  # samples at a time where the user names no batch size: any number gives the same results
+
+Array = npt.NDArray[Any]
+
+
+def _steps(value: Any, name: str) -> int | None:
+    return None if value is None else _data.positive_int(value, name)
+
+
+def _source(
+    model: Any,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    size: int,
+    steps: int | None,
+    shuffle: bool = False,
+    class_weight: dict[int, float] | None = None,
+    inputs: int | None = None,
+) -> tuple[Source, int]:
+    """The batches, and how many inputs they have. The model is not touched."""
+    if not is_source(x):
+        samples, (n, columns) = model._samples(x, y, sample_weight, inputs, class_weight)
+        return Arrays(model, samples, n, size, shuffle, steps), columns
+    if y is not None or sample_weight is not None:
+        raise ValueError("x gives batches: y and sample_weight must be in them, not beside it")
+    batches = Batches(model, x, shuffle, steps, class_weight)
+    first, target, weight = unpack(batches.first())
+    _, (_, columns) = model._samples(first, target, weight, inputs, class_weight)
+    return batches, columns
+
+
+def fit(
+    model: Any,
+    x: Any,
+    y: Any,
+    *,
+    batch_size: int | None,
+    epochs: int,
+    verbose: Verbose,
+    callbacks: Any,
+    validation_split: float,
+    validation_data: Any,
+    shuffle: bool,
+    class_weight: dict[int, float] | None,
+    sample_weight: Any,
+    initial_epoch: int,
+    steps_per_epoch: int | None,
+    validation_steps: int | None,
+    validation_batch_size: int | None,
+    validation_freq: int | Collection[int],
+) -> History:
+    """``Sequential.fit``."""
+    size = 32 if batch_size is None else _data.positive_int(batch_size, "batch_size")
+    epochs = _data.positive_int(epochs, "epochs", least=0)
+    initial_epoch = _data.positive_int(initial_epoch, "initial_epoch", least=0)
+    steps = _steps(steps_per_epoch, "steps_per_epoch")
+    validates = _validates(validation_freq)
+    if validation_data is None and validation_split:
+        if is_source(x):
+            raise ValueError("validation_split needs arrays; x gives batches")
+        (x, y, sample_weight), validation_data = split(validation_split, x, y, sample_weight)
+    source, inputs = _source(model, x, y, sample_weight, size, steps, shuffle, class_weight)
+    validation = None
+    if validation_data is not None:
+        validation = _validation(model, validation_data, validation_batch_size, validation_steps, inputs)
+    model._build(inputs)
+    trainer = model._require_trainer()
+    trainer.require_trainable()
+
+    history = History()
+    hooks = CallbackList(callbacks, model, {"verbose": shown(verbose), "epochs": epochs, "steps": source.steps})
+    hooks.callbacks.append(history)
+    history.set_model(model)
+    model.history = history
+    model.stop_training = False
+    model._initial_epoch = initial_epoch
+    per_batch = hooks.overrides("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+
+    logs: dict[str, Any] = {}
+    with hooks:
+        hooks.call("on_train_begin", {})
+        trainer = model._require_trainer()  # a callback may have restored another state, and the epoch to begin with
+        for epoch in range(model._initial_epoch, epochs):
+            hooks.call("on_epoch_begin", epoch, {})
+            logs = _epoch(trainer, source, hooks, "train", per_batch, model)
+            if validation is not None and validates(epoch + 1):
+                logs |= {f"val_{name}": value for name, value in _evaluate(trainer, validation, hooks, model).items()}
+            hooks.call("on_epoch_end", epoch, logs)
+            if model.stop_training:
+                break
+        trainer.finish()
+        hooks.call("on_train_end", logs)
+    return history
+
+
+def _validates(frequency: int | Collection[int]) -> Any:
+    """Whether there is validation after an epoch, counted from 1."""
+    if isinstance(frequency, Collection) and not isinstance(frequency, str):
+        chosen = {_data.positive_int(epoch, "an epoch of validation_freq") for epoch in frequency}
+        return lambda epoch: epoch in chosen
+    every = _data.positive_int(frequency, "validation_freq")
+    return lambda epoch: epoch % every == 0
+
+
+def _validation(model: Any, data: Any, batch_size: int | None, steps: int | None, inputs: int) -> Source:
+    size = EVALUATE_BATCH if batch_size is None else _data.positive_int(batch_size, "validation_batch_size")
+    steps = _steps(steps, "validation_steps")
+    if is_source(data):
+        parts = (data, None, None)
+    elif isinstance(data, (tuple, list)) and len(data) in (2, 3):
+        parts = (*data, None)[:3]
+    else:
+        raise ValueError("validation_data must be (x, y), (x, y, sample_weight), or an iterable of such batches")
+    try:
+        return _source(model, *parts, size, steps, inputs=inputs)[0]
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"validation data: {error}") from None
+
+
+def _epoch(
+    trainer: Trainer, source: Source, hooks: CallbackList, kind: str, per_batch: bool, model: Any
+) -> dict[str, Any]:
+    """One epoch, with the hooks of every batch if they are wanted; its logs so far are what on_..._batch_end gets."""
+    totals = trainer.no_totals()
+    trainer.reset_metrics()
+    for batch, run in enumerate(source.runs(kind == "train", per_batch)):
+        if per_batch:
+            hooks.call(f"on_{kind}_batch_begin", batch, {})
+        totals += run(trainer)
+        if per_batch:
+            hooks.call(f"on_{kind}_batch_end", batch, trainer.logs(totals))
+            if kind == "train" and model.stop_training:
+                break
+    if kind == "train":
+        source.epoch_done()
+    return trainer.logs(totals)
+
+
+def _evaluate(trainer: Trainer, source: Source, hooks: CallbackList, model: Any) -> dict[str, Any]:
+    hooks.call("on_test_begin", {})
+    per_batch = hooks.overrides("on_test_batch_begin", "on_test_batch_end")
+    logs = _epoch(trainer, source, hooks, "test", per_batch, model)
+    hooks.call("on_test_end", logs)
+    return logs
+
+
+def evaluate(
+    model: Any,
+    x: Any,
+    y: Any,
+    *,
+    batch_size: int | None,
+    verbose: Verbose,
+    sample_weight: Any,
+    steps: int | None,
+    callbacks: Any,
+) -> dict[str, Any]:
+    """``Sequential.evaluate``."""
+    size = EVALUATE_BATCH if batch_size is None else _data.positive_int(batch_size, "batch_size")
+    source, inputs = _source(model, x, y, sample_weight, size, _steps(steps, "steps"))
+    model._build(inputs)
+    trainer = model._require_trainer()
+    with CallbackList(callbacks, model, {"verbose": shown(verbose), "steps": source.steps}) as hooks:
+        return _evaluate(trainer, source, hooks, model)
+
+
+def predict(
+    model: Any, x: Any, *, batch_size: int | None, verbose: Verbose, steps: int | None, callbacks: Any
+) -> Array:
+    """``Sequential.predict``."""
+    size = 0 if batch_size is None else _data.positive_int(batch_size, "batch_size")
+    limit = _steps(steps, "steps")
+    if is_source(x):
+        parts = [unpack(batch)[0] for _, batch in zip(range(limit or 2**62), _each(x), strict=False)]
+        x = np.concatenate([_data.as_numbers(part, "x") for part in parts])
+        limit = None
+    rows = _data.as_inputs(x, model._network.inputs if model._network else None, model.dtype, model._flat)
+    if model._network is None:
+        model._build(rows.shape[1])
+    if limit is not None:
+        rows = rows[: limit * (size or 32)]
+    size = min(size, len(rows))  # a workspace is as large as a batch
+    count = -(-len(rows) // (size or EVALUATE_BATCH))
+    with CallbackList(callbacks, model, {"verbose": shown(verbose), "steps": count}) as hooks:
+        hooks.call("on_predict_begin", {})
+        if hooks.overrides("on_predict_batch_begin", "on_predict_batch_end"):
+            result = _predict_by_batch(model, rows, size or EVALUATE_BATCH, hooks)
+        else:
+            result = model._network(rows, size, get_num_threads())
+        hooks.call("on_predict_end", {})
+    return result
+
+
+def _each(batches: Any) -> Any:
+    return batches if hasattr(batches, "__iter__") else (batches[i] for i in range(len(batches)))
+
+
+def _predict_by_batch(model: Any, rows: Array, size: int, hooks: CallbackList) -> Array:
+    parts = [np.empty((0, model._network.outputs), rows.dtype)]
+    for batch, first in enumerate(range(0, len(rows), size)):
+        hooks.call("on_predict_batch_begin", batch, {})
+        parts.append(model._network(rows[first : first + size], size))
+        hooks.call("on_predict_batch_end", batch, {"outputs": parts[-1]})
+    return np.concatenate(parts)

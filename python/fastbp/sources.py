@@ -1,0 +1,171 @@
+"""Where batches come from: arrays, or iterables of batches."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from fastbp import _data
+from fastbp.trainer import Totals, Trainer
+
+__all__ = ["Arrays", "Batches", "Source", "is_source", "split", "unpack"]
+
+Run = Callable[[Trainer], Totals]
+
+
+def is_source(x: Any) -> bool:
+    """Whether ``x`` gives batches, and is no array: a generator, an iterable, or batches by number (a PyDataset)."""
+    if isinstance(x, (np.ndarray, list, tuple, str, bytes)) or hasattr(x, "__array__"):
+        return False
+    return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
+
+
+def unpack(batch: Any) -> tuple[Any, Any, Any]:
+    """A batch as (x, y, sample_weight); what it lacks is None."""
+    if not isinstance(batch, (tuple, list)):
+        return batch, None, None
+    if not 1 <= len(batch) <= 3:
+        raise ValueError(f"a batch must be (x, y) or (x, y, sample_weight); got {len(batch)} parts")
+    return (*batch, None, None)[:3]
+
+
+class Source:
+    """Batches, epoch after epoch. ``runs`` gives what to do for the next parts of one epoch."""
+
+    steps: int | None  # batches of an epoch, where that is known
+
+    def runs(self, trains: bool, one_by_one: bool) -> Iterator[Run]:
+        """Each is one batch if ``one_by_one``, else as many as may be done without coming back."""
+        raise NotImplementedError
+
+    def epoch_done(self) -> None:
+        """After each epoch."""
+
+
+class Arrays(Source):
+    """Batches of arrays, which the core goes through by itself. An epoch of fewer steps goes on where the last ended."""
+
+    def __init__(
+        self, model: Any, samples: Any, n: int, size: int, shuffle: bool = False, steps: int | None = None
+    ) -> None:
+        self.model, self.samples, self.size, self.shuffle = model, samples, min(size, n), shuffle
+        self.batches = -(-n // self.size)  # of one time through the data
+        self.steps = self.batches if steps is None else steps
+        self.at = 0
+
+    def runs(self, trains: bool, one_by_one: bool) -> Iterator[Run]:
+        left = self.steps or 0
+        if not trains:
+            self.at = 0
+        while left:
+            count = 1 if one_by_one else min(left, self.batches - self.at)
+            first, last = self.at, self.at + count
+            left, self.at = left - count, last % self.batches
+            order = self.model.epochs_trained if self.shuffle else None
+            yield (
+                lambda trainer, part=(order, first, last): (  # type: ignore[misc]
+                    trainer.train(self.samples, self.size, *part)
+                    if trains
+                    else trainer.measure(self.samples, self.size, *part[1:])
+                )
+            )
+            if trains and self.at == 0:
+                self.model.epochs_trained += 1
+
+
+class Batches(Source):
+    """Batches that something else makes: an iterable of (x, y) or (x, y, sample_weight), or an object that has them
+    by number, with ``len``. An iterator is used up; anything else begins anew in every epoch.
+    """
+
+    END = object()
+
+    def __init__(
+        self,
+        model: Any,
+        batches: Any,
+        shuffle: bool = False,
+        steps: int | None = None,
+        class_weight: dict[int, float] | None = None,
+    ) -> None:
+        self.model, self.batches, self.shuffle, self.class_weight = model, batches, shuffle, class_weight
+        self.by_number = hasattr(batches, "__getitem__") and hasattr(batches, "__len__")
+        self.steps = len(batches) if steps is None and hasattr(batches, "__len__") else steps
+        self.limit = steps
+        self.current: Iterator[Any] | None = None
+        self.used_up = False
+        if self.steps == 0:
+            raise ValueError("x has no batches")
+
+    def _begin(self) -> Iterator[Any]:
+        if not self.by_number:
+            return iter(self.batches)
+        order = np.arange(len(self.batches))
+        if self.shuffle:
+            order = np.random.default_rng([self.model.seed, self.model.epochs_trained]).permutation(order)
+        return (self.batches[int(i)] for i in order)
+
+    def first(self) -> Any:
+        """The first batch, which will come again."""
+        iterator = self._begin()
+        try:
+            batch = next(iterator)
+        except StopIteration:
+            raise ValueError("x has no batches") from None
+        self.current = _chain(batch, iterator)
+        return batch
+
+    def runs(self, trains: bool, one_by_one: bool) -> Iterator[Run]:
+        done = 0
+        while self.limit is None or done < self.limit:
+            if self.current is None:
+                self.current = self._begin()
+            batch = next(self.current, self.END)
+            if batch is not self.END:
+                done += 1
+                yield self._run(batch, trains)
+            elif done == 0 and self.used_up:
+                raise ValueError("x ran out of batches: expected some for each epoch, or an iterable that begins anew")
+            else:
+                self.used_up = hasattr(self.batches, "__next__")  # an iterator does not begin anew
+                self.current = None
+                if self.limit is None or self.used_up:
+                    break
+
+    def _run(self, batch: Any, trains: bool) -> Run:
+        x, y, weight = unpack(batch)
+        samples, (n, _) = self.model._samples(x, y, weight, class_weight=self.class_weight if trains else None)
+        if trains:
+            return lambda trainer: trainer.train(samples, n, None, 0, 1)
+        return lambda trainer: trainer.measure(samples, n, 0, 1)
+
+    def epoch_done(self) -> None:
+        self.model.epochs_trained += 1
+        if hasattr(self.batches, "on_epoch_end"):
+            self.batches.on_epoch_end()
+
+
+def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
+    yield first
+    yield from rest
+
+
+def split(share: float, x: Any, y: Any, sample_weight: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The data, and the last ``share`` of it, as Keras splits it."""
+    if not 0.0 < share < 1.0:
+        raise ValueError(f"validation_split must be in [0, 1); got {share}")
+    x, y = _data.as_numbers(x, "x"), _data.as_numbers(y, "y")
+    n = x.shape[0] if x.ndim else 0
+    if y.ndim == 0 or len(y) != n:
+        raise ValueError(f"x has {n} rows; y has {f'{len(y)} rows' if y.ndim else 'a single number'}")
+    at = math.floor(n * (1.0 - share))
+    if at == 0 or at == n:
+        raise ValueError(f"validation_split={share} of {n} samples leaves none to {'train' if at == 0 else 'validate'}")
+    weights: tuple[Any, Any] = (None, None)
+    if sample_weight is not None:
+        w = _data.as_numbers(sample_weight, "sample_weight")
+        if w.ndim == 0 or len(w) != n:
+            raise ValueError(f"sample_weight has shape {w.shape}; expected ({n},)")
+        weights = (w[:at], w[at:])
+    return (x[:at], y[:at], weights[0]), (x[at:], y[at:], weights[1])
