@@ -3,6 +3,9 @@
 An array that already has the network's dtype and contiguous rows is used where it lies; all else is converted once.
 """
 
+import math
+import numbers
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -134,3 +137,29 @@ def positive_int(value: Any, name: str, least: int = 1) -> int:
     if value < least:
         raise ValueError(f"{name} must be at least {least}; got {value}")
     return int(value)
+
+
+def real(value: Any, name: str, least: float = -math.inf, most: float = math.inf) -> float:
+    """``value`` as a finite float from ``least`` to ``most``."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number; got {type(value).__name__} {value!r}")
+    number = float(value)
+    if not (math.isfinite(number) and least <= number <= most):
+        bounds = [f"at {word} {bound:g}" for word, bound in (("least", least), ("most", most)) if math.isfinite(bound)]
+        raise ValueError(f"{name} must be {' and '.join(['finite', *bounds])}; got {value}")
+    return number
+
+
+def positive(value: Any, name: str) -> float:
+    """``value`` as a finite float greater than 0."""
+    number = real(value, name)
+    if number <= 0.0:
+        raise ValueError(f"{name} must be greater than 0; got {value}")
+    return number
+
+
+def one_of(value: Any, name: str, known: Collection[str]) -> str:
+    """``value`` if it is one of a few words."""
+    if not (isinstance(value, str) and value in known):
+        raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}")
+    return value

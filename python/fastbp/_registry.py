@@ -1,9 +1,43 @@
 """One table for each kind of part: names to objects, and errors that help."""
 
+import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
+
+
+class Configurable:
+    """A part that keeps its arguments as attributes of the same names, so that an equal one can be made from them."""
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
+        config = self._kept()
+        lost = [name for name in self._arguments() if name not in config]
+        if lost:
+            raise TypeError(f"{type(self).__name__} keeps no attribute {', '.join(lost)}; it needs a get_config")
+        return config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """One with the arguments that ``get_config`` gave."""
+        return cls(**config)
+
+    @classmethod
+    def _arguments(cls) -> list[str]:
+        return list(inspect.signature(cls).parameters)
+
+    def _kept(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._arguments() if hasattr(self, name)}
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self._kept().items())
+        return f"{type(self).__name__}({settings})"
+
+
+def serialize(part: Configurable) -> dict[str, Any]:
+    """The part as Keras writes it: {"class_name": ..., "config": ...}, of which JSON can be made."""
+    return {"class_name": type(part).__name__, "config": part.get_config()}
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
@@ -31,18 +65,18 @@ class Registry(Generic[T]):
         self.members = dict(members)
         self.aliases = dict(aliases or {})
         self.abstract = any(isinstance(member, type) for member in self.members.values())  # the base is no member
-        self.aliases |= {cls.__name__: name for name, cls in self.members.items() if isinstance(cls, type)}
+        classes = {name: cls for name, cls in self.members.items() if isinstance(cls, type)}
+        self.aliases |= {cls.__name__: name for name, cls in classes.items() if cls.__name__ != name}
 
     def __iter__(self) -> Any:
         return iter(self.members)
 
     def get(self, identifier: Any) -> T:
-        """The member that a name, a class or an instance stands for."""
+        """The member that a name, a class, an instance or, where members are configurable, a config stands for."""
+        if isinstance(identifier, Mapping) and issubclass(self.base, Configurable):
+            return self.deserialize(identifier)
         if isinstance(identifier, str):
-            name = self.aliases.get(identifier, identifier)
-            if name not in self.members:
-                raise unknown_name(self.kind, identifier, self.members)
-            identifier = self.members[name]
+            identifier = self._member(identifier)
         if isinstance(identifier, type) and issubclass(identifier, self.base) and identifier is not self.base:
             identifier = identifier()
         if not isinstance(identifier, self.base):
@@ -50,6 +84,20 @@ class Registry(Generic[T]):
         if self.abstract and type(identifier) is self.base:
             raise self._unexpected("the base class itself")
         return identifier
+
+    def deserialize(self, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> T:
+        """The part that ``serialize`` described; other keys, which Keras writes, are passed over."""
+        if not (isinstance(config, Mapping) and "class_name" in config):
+            raise TypeError(f"expected the {self.kind} as {{'class_name': ..., 'config': ...}}; got {config!r}")
+        name = config["class_name"]
+        cls = (custom_objects or {}).get(name) or self._member(name)
+        return self.get(cls.from_config(config.get("config", {})))
+
+    def _member(self, identifier: str) -> Any:
+        name = self.aliases.get(identifier, identifier)
+        if name not in self.members:
+            raise unknown_name(self.kind, identifier, self.members)
+        return self.members[name]
 
     def _unexpected(self, came: str) -> TypeError:
         return TypeError(f"expected the {self.kind} as a name or as a {self.base.__name__}; got {came}")
