@@ -34,17 +34,20 @@ PER_ISA = {
     "gemm_tile.h",
     "activations.h",
     "losses.h",
+    "loss_forms.h",
+    "crossentropies.h",
     "metrics.h",
     "optimizers.h",
     "transpose.h",
 }
 
+LOSSES = ["base", "crossentropy", "custom", "hinge", "probabilistic", "regression"]
 REFERENCE = ["activations", "layers", "losses", "network", "optimizers", "random"]
 PYTHON_ORDER = [  # a module imports only from rows above its own
     {"_core", "_registry", "_progress", "callbacks", "datasets", "datasets.digits", "threads"}
     | {"reference", *(f"reference.{part}" for part in REFERENCE)},
     {"_data", "_threadpoolctl", "config", "initializers", "optimizers"},
-    {"activations", "losses"},
+    {"activations", "losses", *(f"losses.{part}" for part in LOSSES)},
     {"layers", "metrics"},
     {"trainer"},
     {"models"},

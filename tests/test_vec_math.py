@@ -49,8 +49,10 @@ def test_error_is_within_its_bound(isa, name, dtype):
     if dtype is np.float64 and np.finfo(np.longdouble).eps >= np.finfo(np.float64).eps:
         pytest.skip("no wider type to compare with on this machine")
     x = every_kind_of_number(dtype)
-    if name in ("log", "log1p", "sqrt"):
+    if name in ("log", "sqrt"):
         x = np.abs(x)
+    if name == "log1p":
+        x = x[x > -1]
     if name == "log":
         x = x[x > 0]
     with np.errstate(all="ignore"):

@@ -43,8 +43,8 @@ class Trainer:
         core: Any = _core.Trainer32 if model.dtype == np.float32 else _core.Trainer64
         self.core = core(
             network,
-            loss.name if loss else "",
-            list(loss.kernel_settings) if loss else [],
+            loss.kernel if loss else "",
+            loss.kernel_settings_for(network.outputs) if loss else [],
             loss is not None and loss.from_logits,
             self.kernel,
             [(metric.kernel, list(metric.kernel_settings), weighted) for metric, weighted in metrics],
