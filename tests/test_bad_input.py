@@ -394,7 +394,7 @@ def test_an_unknown_name_gets_the_known_ones_and_the_nearest(use, kind, known):
         use("zzzzzz")
 
 
-@pytest.mark.parametrize("bad", [3, [], np.tanh, int], ids=repr)
+@pytest.mark.parametrize("bad", [3, [], {1}, int], ids=repr)
 @pytest.mark.parametrize(
     ("use", "expected"),
     [
@@ -613,8 +613,9 @@ def test_the_cores_samples_check_their_arrays(x, y, weight, message):
 
 def core_trainer(loss="mean_squared_error", optimizer="sgd", metrics=(), from_logits=False):
     metrics = [(name, [], weighted) for name, weighted in metrics]
-    settings = {"loss": loss, "from_logits": from_logits, "optimizer": optimizer, "metrics": metrics, "seed": 0}
-    return _core.Trainer32(core_network(), settings)
+    numbers = fastbp.losses.get(loss).kernel_settings_for(2) if loss in fastbp.losses.LOSSES else []
+    settings = {"loss": loss, "loss_settings": numbers, "from_logits": from_logits, "optimizer": optimizer}
+    return _core.Trainer32(core_network(), settings | {"metrics": metrics, "seed": 0})
 
 
 @pytest.mark.parametrize(
@@ -646,7 +647,7 @@ def test_the_cores_trainer_checks_samples_and_batches(loss, samples, batches, me
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"loss": "hinge"}, "hinge"),
+        ({"loss": "hinges"}, "hinges"),
         ({"optimizer": "ftrl"}, "ftrl"),
         ({"metrics": [("recall", False)]}, "recall"),
         ({"metrics": [("sparse_categorical_accuracy", False)]}, "do not take the same kind of targets"),

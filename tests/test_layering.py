@@ -52,6 +52,8 @@ PER_ISA = {
     "noise.h",
     "softmax.h",
     "normalizations.h",
+    "crossentropies.h",
+    "loss_forms.h",
     "losses.h",
     "metrics.h",
     "optimizers.h",

@@ -5,16 +5,10 @@ import pytest
 from every_optimizer import RULES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loss_cases import HEADS, case_of
 
 import fastbp
 from fastbp import _core, reference
-
-HEADS = {  # loss: output activation
-    "mean_squared_error": "linear",
-    "binary_crossentropy": "sigmoid",
-    "categorical_crossentropy": "softmax",
-    "sparse_categorical_crossentropy": "softmax",
-}
 
 
 def twins(widths, activations, loss, optimizer, dtype="float64", seed=5, isa="", rate=0.01):
@@ -32,12 +26,7 @@ def twins(widths, activations, loss, optimizer, dtype="float64", seed=5, isa="",
 
 def data(loss, n, inputs, outputs, seed=0):
     rng = np.random.default_rng(seed)
-    x = rng.normal(size=(n, inputs))
-    if loss.startswith("sparse"):
-        return x, rng.integers(0, outputs, n)
-    if loss == "categorical_crossentropy":
-        return x, np.eye(outputs)[rng.integers(0, outputs, n)]
-    return x, rng.random((n, outputs))
+    return rng.normal(size=(n, inputs)), case_of(loss).targets(rng, n, outputs)
 
 
 def tolerance(dtype, steps, longest_sum):
@@ -76,7 +65,7 @@ def test_ten_float32_steps_follow_the_reference(isa, optimizer):
     model, network = twins(
         widths, ["tanh", "tanh", "softmax"], "sparse_categorical_crossentropy", optimizer, "float32", isa=isa
     )
-    x, y = data("sparse", 320, 20, 10)
+    x, y = data("sparse_categorical_crossentropy", 320, 20, 10)
     history = model.fit(x, y, batch_size=32, epochs=1, verbose=0)
     (loss,) = network.fit(x, y, 32, 1)
     atol = tolerance("float32", steps=10, longest_sum=46)
@@ -136,24 +125,3 @@ def test_every_member_of_the_core_is_in_the_reference():
     assert set(tables["activations"]) == set(reference.ACTIVATIONS)
     assert set(tables["losses"]) == set(reference.LOSSES)
     assert set(tables["optimizers"]) == set(reference.OPTIMIZERS) == set(RULES)
-
-
-@pytest.mark.parametrize("isa", _core.available_isas())
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("columns", [1, 3, 16, 17, 33])
-@pytest.mark.parametrize(
-    ("name", "from_logits"),
-    [(name, logits) for name, forms in reference.LOSSES.items() for logits in (False, True) if forms[logits]],
-)
-def test_single_losses_and_slopes(name, from_logits, columns, dtype, isa):
-    loss = reference.LOSSES[name][from_logits]
-    x, y = data(name, 9, columns, columns)
-    pred = (x if from_logits else np.abs(x) / 4 + 0.01).astype(dtype)
-    dense = reference.one_hot(y, columns) if y.ndim == 1 else y
-    value, slope = loss(pred.astype(np.float64), dense)
-    targets = y.astype(np.int32) if y.ndim == 1 else np.ascontiguousarray(y, dtype)
-    ours, d = _core.loss(pred, targets, name, from_logits, isa=isa)
-    eps = np.finfo(dtype).eps
-    # Probabilities near 1 lose digits in 1 - p; below 0.01 away that is a factor of at most 100.
-    np.testing.assert_allclose(ours, value, rtol=0, atol=200 * eps * np.sqrt(columns) * max(1, np.abs(value).max()))
-    np.testing.assert_allclose(d, slope, rtol=0, atol=200 * eps * np.sqrt(columns) * max(1, np.abs(slope).max()))

@@ -51,8 +51,8 @@ constexpr int kMaxSettings = 4;
 struct Settings {
   int count = 0;
   const char* names[kMaxSettings] = {};
-  bool each_node = false;  // one number for each node, all of the one name
-  long needed(long nodes) const { return each_node ? nodes : count; }
+  bool each_node = false;  // the last name stands for one number for each node
+  long needed(long nodes) const { return each_node ? count - 1 + nodes : count; }
 };
 
 // a = f(z), in place; slope = f'(z), of a's stride, if it is not null.  d ⊙= f'(z), from a, or from what was kept.

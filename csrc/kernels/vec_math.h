@@ -220,7 +220,7 @@ FASTBP_INLINE V<T> log(V<T> x) {
   return ((x > T(0)) & (x < infinity)) ? result : at_edges;
 }
 
-// log(1 + x) for x >= 0: the logarithm of the rounded u = 1 + x, and what the rounding lost.
+// log(1 + x) for x > -1: the logarithm of the rounded u = 1 + x, and what the rounding lost.
 template <typename T>
 FASTBP_INLINE V<T> log1p(V<T> x) {
   const V<T> u = x + T(1);

@@ -97,15 +97,15 @@ def as_targets(
     sparse: bool,
     loss: str,
     dtype: np.dtype[Any],
-    ignored: int | None = None,
+    ignore_class: int | None = None,
 ) -> Array:
-    """Y as (n, outputs), or for sparse losses as int32 labels (n), of which ``ignored`` may be any number."""
+    """Y as (n, outputs), or for sparse losses as int32 labels (n), of which ``ignore_class`` may be no output's."""
     array = as_numbers(y, "y")
     if array.ndim == 0 or len(array) != samples:
         came = "a single number" if array.ndim == 0 else f"{len(array)} rows"
         raise ValueError(f"x has {samples} rows; y has {came}")
     if sparse:
-        return _as_labels(array, outputs, loss, ignored)
+        return _as_labels(array, outputs, loss, ignore_class)
     if array.ndim == 1 and outputs == 1:
         array = array[:, None]
     if array.shape != (samples, outputs):
@@ -118,14 +118,14 @@ def as_targets(
     return rows
 
 
-def _as_labels(array: Array, outputs: int, loss: str, ignored: int | None = None) -> Array:
+def _as_labels(array: Array, outputs: int, loss: str, ignore_class: int | None) -> Array:
     if array.size != len(array):
         raise ValueError(f"y has shape {array.shape}; {loss} expects labels of shape ({len(array)},)")
     labels = array.reshape(-1)
     if labels.dtype.kind == "f":
         require_finite(aligned(array.reshape(-1, 1), np.float64), "y")
-    outside = (labels < 0) | (labels >= outputs)
-    bad = np.flatnonzero(outside if ignored is None else outside & (labels != ignored))
+    impossible = (labels < 0) | (labels >= outputs)
+    bad = np.flatnonzero(impossible if ignore_class is None else impossible & (labels != ignore_class))
     if len(bad) == 0 and labels.dtype.kind == "f":
         bad = np.flatnonzero(labels != np.floor(labels))
     if len(bad):

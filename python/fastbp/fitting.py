@@ -116,7 +116,7 @@ def fit(
 
 def _validates(frequency: int | Collection[int]) -> Any:
     """Whether there is validation after an epoch, counted from 1."""
-    if isinstance(frequency, Collection) and not isinstance(frequency, str):
+    if isinstance(frequency, Collection):
         chosen = {_data.positive_int(epoch, "an epoch of validation_freq") for epoch in frequency}
         return lambda epoch: epoch in chosen
     every = _data.positive_int(frequency, "validation_freq")

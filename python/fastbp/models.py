@@ -77,7 +77,7 @@ class Sequential:
         self._append(layer)
         self._rebuild()
 
-    def _append(self, layer: Layer | Input) -> None:
+    def _append(self, layer: Any) -> None:
         if isinstance(layer, Input):
             if self._input is not None or self._layers:
                 raise ValueError("Input must come first, and once")

@@ -50,7 +50,7 @@ class Trainer:
         loss, outputs = self.loss, self.network.outputs
         if loss is None:
             return {}
-        settings = {
+        settings: dict[str, Any] = {
             "metrics": [(m.kernel, m.kernel_settings_for(outputs), weighted) for m, weighted in metrics if m.kernel],
             "reduction": REDUCTIONS.get(loss.reduction, "mean"),
         }

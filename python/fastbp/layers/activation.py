@@ -8,7 +8,7 @@ from fastbp.layers.base import Layer, Spec
 
 def activation_specs(activation: activations.Activation) -> list[Spec]:
     """What the core is to make of an activation: one of its own, or a function of the user's."""
-    if activation.kernel is None:
+    if isinstance(activation, activations.CustomActivation):
         return [{"kind": "function", "function": activation.fill}]
     return [{"kind": "activation", "name": activation.kernel, "settings": list(activation.kernel_settings)}]
 

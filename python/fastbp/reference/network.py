@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fastbp.reference.activations import ACTIVATIONS
 from fastbp.reference.layers import dense_backward, dense_forward
-from fastbp.reference.losses import LOSSES, one_hot
+from fastbp.reference.losses import LOSSES, SPARSE
 from fastbp.reference.optimizers import OPTIMIZERS
 from fastbp.reference.random import initial_kernel, shuffled_order
 
@@ -48,7 +48,7 @@ class Network:
         self.activations = [ACTIVATIONS[name] for name in activations]
         self.dtype = np.dtype(dtype)
         self.seed = seed
-        self.sparse = loss.startswith("sparse_")
+        self.sparse = loss in SPARSE
         on_prediction, on_logits, activation = LOSSES[loss]
         # Where the last activation is the one the loss undoes, the two are one: the slope is prediction minus target.
         fused = activation == activations[-1] and not from_logits
@@ -87,9 +87,9 @@ class Network:
         return slopes
 
     def targets(self, y: Array) -> Array:
-        """Y as (n, out)."""
-        outputs = len(self.weights[-1])
-        return (one_hot(y, outputs) if self.sparse else np.asarray(y).reshape(-1, outputs)).astype(self.dtype)
+        """Y as (n, out), or labels (n,)."""
+        y = np.asarray(y)
+        return y.reshape(-1) if self.sparse else y.reshape(-1, len(self.weights[-1])).astype(self.dtype)
 
     def loss_and_gradients(self, x: Array, y: Array, sample_weight: Array | None = None) -> tuple[float, list[Array]]:
         """The loss of a batch, Σ weight·loss / batch size, and its slope with respect to every weight."""
