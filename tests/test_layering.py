@@ -37,18 +37,34 @@ PER_ISA = {
     "loss_forms.h",
     "crossentropies.h",
     "metrics.h",
+    "mean_metrics.h",
+    "accuracy_metrics.h",
+    "confusion_metrics.h",
+    "regression_metrics.h",
     "optimizers.h",
     "transpose.h",
 }
 
 LOSSES = ["base", "crossentropy", "custom", "hinge", "probabilistic", "regression"]
 REFERENCE = ["activations", "layers", "losses", "network", "optimizers", "random"]
+METRICS = [
+    "accuracy",
+    "auc",
+    "confusion",
+    "f_score",
+    "hinge",
+    "mean_loss",
+    "metric",
+    "probabilistic",
+    "reduction",
+    "regression",
+]
 PYTHON_ORDER = [  # a module imports only from rows above its own
     {"_core", "_registry", "_progress", "callbacks", "datasets", "datasets.digits", "threads"}
     | {"reference", *(f"reference.{part}" for part in REFERENCE)},
     {"_data", "_threadpoolctl", "config", "initializers", "optimizers"},
     {"activations", "losses", *(f"losses.{part}" for part in LOSSES)},
-    {"layers", "metrics"},
+    {"layers", "metrics", *(f"metrics.{part}" for part in METRICS)},
     {"trainer"},
     {"models"},
     {"demo"},

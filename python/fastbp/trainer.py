@@ -47,7 +47,7 @@ class Trainer:
             loss.kernel_settings_for(network.outputs) if loss else [],
             loss is not None and loss.from_logits,
             self.kernel,
-            [(metric.kernel, list(metric.kernel_settings), weighted) for metric, weighted in metrics],
+            [(metric.kernel, metric.kernel_settings_for(network.outputs), weighted) for metric, weighted in metrics],
             model.seed,
         )
         self.places = np.cumsum([2, *self.core.metric_sizes])  # where the sums of each metric begin and end
