@@ -55,7 +55,11 @@ PER_ISA = {
     "crossentropies.h",
     "loss_forms.h",
     "losses.h",
+    "accuracy_metrics.h",
+    "confusion_metrics.h",
+    "mean_metrics.h",
     "metrics.h",
+    "regression_metrics.h",
     "optimizers.h",
     "transpose.h",
 }

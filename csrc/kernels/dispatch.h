@@ -40,10 +40,12 @@ const Entry& find_by_name(const List<Entry>& list, const std::string& name, cons
 // std::invalid_argument if a function of the kernels is given fewer numbers than it takes.
 template <typename Entry>
 void require_settings(const Entry& entry, const std::vector<double>& settings, long nodes) {
-  const long needed = entry.settings.needed(nodes);
-  if (static_cast<long>(settings.size()) == needed) return;
-  throw std::invalid_argument(std::string(entry.name) + " takes " + std::to_string(needed) + " settings; got " +
-                              std::to_string(settings.size()));
+  const long needed = entry.settings.needed(nodes), given = static_cast<long>(settings.size());
+  const double listed = entry.settings.list && given >= needed ? settings[needed - 1] : 0;
+  if (static_cast<double>(given - needed) == listed) return;
+  throw std::invalid_argument(std::string(entry.name) + " takes " + std::to_string(needed) + " settings" +
+                              (entry.settings.list ? ", and as many more as the last says" : "") + "; got " +
+                              std::to_string(given));
 }
 
 }  // namespace fastbp

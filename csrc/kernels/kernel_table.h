@@ -52,6 +52,7 @@ struct Settings {
   int count = 0;
   const char* names[kMaxSettings] = {};
   bool each_node = false;  // the last name stands for one number for each node
+  bool list = false;       // the last number is how many more follow
   long needed(long nodes) const { return each_node ? count - 1 + nodes : count; }
 };
 

@@ -189,3 +189,11 @@ def one_of(value: Any, name: str, known: Collection[str]) -> str:
     if not (isinstance(value, str) and value in known):
         raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}")
     return value
+
+
+def reals(values: Any, name: str, least: float = -math.inf, most: float = math.inf) -> list[float]:
+    """``values``, one or a sequence that is not empty, as finite floats from ``least`` to ``most``."""
+    numbers = [real(value, name, least, most) for value in (values if np.ndim(values) else [values])]
+    if not numbers:
+        raise ValueError(f"{name} is empty; expected at least one number")
+    return numbers

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import numpy as np
+
 Verbose = Literal["auto"] | int
 
 
@@ -17,13 +19,14 @@ def shown(verbose: Verbose) -> int:
     raise ValueError(f"verbose must be 'auto', 0 (silent), 1 (a bar) or 2 (a line each); got {verbose!r}")
 
 
-def format_logs(logs: Mapping[str, float]) -> str:
-    """Names and numbers in one line.
+def format_logs(logs: Mapping[str, Any]) -> str:
+    """Names and numbers, or arrays of some, in one line.
 
-    >>> format_logs({"loss": 0.125, "accuracy": 1.0})
-    'loss: 0.1250 - accuracy: 1.0000'
+    >>> format_logs({"loss": 0.125, "precision": np.array([1.0, 0.5])})
+    'loss: 0.1250 - precision: 1.0000 0.5000'
     """
-    return " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
+    shown = {name: " ".join(f"{number:.4f}" for number in np.ravel(value)) for name, value in logs.items()}
+    return " - ".join(f"{name}: {numbers}" for name, numbers in shown.items())
 
 
 class Progress:
