@@ -65,8 +65,8 @@ def expected(workload: Workload, threads: int = 1) -> Memory:
     values = sum((a + 1) * padded(b) for a, b in pairwise(workload.widths))
     plan = fastbp._core.plan_of(min(workload.batch, workload.samples), values)
     chunk, groups, row = plan["chunk"], plan["groups"], padded(plan["chunk"])
-    columns = inputs + sum(outputs) + 2 * max(outputs) + outputs[-1] + 3
-    workspace = columns * row + chunk * sum(map(padded, outputs)) + padded(max(outputs))
+    columns = inputs + sum(outputs) + 2 * max(outputs) + 2 * outputs[-1] + 4
+    workspace = columns * row + chunk * sum(map(padded, outputs))
     return Memory(
         values=values,
         gradients=groups * values,

@@ -57,7 +57,7 @@ void Stack<T>::set_trainable(std::vector<bool>::const_iterator& next) const {
 template <typename T>
 Tape<T> Stack<T>::tape(Room<T>& room, long samples, Layout layout, bool training) const {
   Tape<T> tape = {layout, {}, {}, {}};
-  long widest = inputs();
+  long widest = 0;
   for (const auto& layer : layers_) {
     tape.widths.push_back(layer->outputs());
     widest = std::max(widest, layer->outputs());
