@@ -392,6 +392,7 @@ OTHERS = {  # than the defaults
     "class_aggregation": "variance_weighted_average",
     "num_regressors": 2,
     "from_logits": True,
+    "ignore_class": 1,
     "label_smoothing": 0.25,
     "axis": -1,
     "name": "other",
@@ -445,6 +446,18 @@ def test_accuracy_and_crossentropy_are_those_that_fit_the_loss(loss, outputs, pl
         metric = metrics.get(name, loss, outputs)
         assert (type(metric), metric.name) == (kinds[of][place], name)
         assert getattr(metric, "from_logits", loss.from_logits) == loss.from_logits
+
+
+def test_samples_of_an_ignored_class_do_not_count():
+    t, y = data("sparse_categorical_crossentropy")
+    expected = metrics.SparseCategoricalCrossentropy()(t[t != 2], y[t != 2])
+    for label in (2, -1, 255):
+        metric = metrics.SparseCategoricalCrossentropy(ignore_class=label)
+        assert metric(np.where(t == 2, label, t), y) == pytest.approx(expected, rel=8 * EPS * np.sqrt(40))
+        assert metric(np.full(40, label), y) == metric.result()
+    fitting = metrics.get("ce", losses.SparseCategoricalCrossentropy(ignore_class=-1))
+    assert fitting.get_config()["ignore_class"] == -1
+    assert fitting([-1, -1], [[0.5, 0.5], [0.5, 0.5]], [0.1, 0.2]) == 0.0
 
 
 def test_without_a_loss_accuracy_is_that_of_equal_outputs():

@@ -67,9 +67,10 @@ struct MeanLoss {
   template <typename T>
   static void accumulate(double* state, T* scratch, const T* y, Targets<T> targets, const T* weights, long nodes,
                          long samples, long stride, const double* settings) {
-    constexpr long block = 128;
+    constexpr long block = 128;  // values that live on the stack for a moment
+    constexpr LossColumns<T> on_logits = F::template on_logits<T>();
     T values[block];
-    const LossColumns<T> columns = settings[0] != 0 ? F::template on_logits<T>() : F::template on_output<T>;
+    const LossColumns<T> columns = on_logits && settings[0] != 0 ? on_logits : F::template on_output<T>;
     for (long s = 0; s < samples; s += block) {
       const long count = smaller(block, samples - s);
       const Targets<T> own = {targets.dense ? targets.dense + s : nullptr,
@@ -78,6 +79,19 @@ struct MeanLoss {
       columns(values, scratch + s, nullptr, y + s, own, any_scale, nodes, count, stride, settings + 1);
       for (long i = 0; i < count; i += kLanes<T>) add_weighted<T>(state, load(values + i), weights, s + i, samples);
     }
+  }
+};
+
+// The mean of a loss that is 0 for samples of one class, its first setting: over all others.
+template <typename F>
+struct WithoutIgnored : F {
+  template <typename T>
+  static void accumulate(double* state, T* scratch, const T* y, Targets<T> targets, const T* weights, long nodes,
+                         long samples, long stride, const double* settings) {
+    double counted = state[1];
+    for (long s = 0; s < samples; ++s) counted += targets.labels[s] == settings[1] ? 0.0 : weight_of(weights, s);
+    F::accumulate(state, scratch, y, targets, weights, nodes, samples, stride, settings);
+    state[1] = counted;
   }
 };
 

@@ -27,7 +27,7 @@ using Metrics = MetricTable<
     MeanLoss<OverNodes<losses::KLDivergence>>, MeanLoss<OverNodes<WithZeros<losses::Hinge>>>,
     MeanLoss<OverNodes<WithZeros<losses::SquaredHinge>>>, MeanLoss<losses::CategoricalHinge>,
     MeanLoss<OverNodes<losses::BinaryCrossentropy>>, MeanLoss<OverClasses<losses::CategoricalCrossentropy>>,
-    MeanLoss<OverClasses<losses::SparseCategoricalCrossentropy>>>;
+    WithoutIgnored<MeanLoss<OverClasses<losses::SparseCategoricalCrossentropy>>>>;
 
 }  // namespace
 }  // namespace fastbp

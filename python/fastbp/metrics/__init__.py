@@ -1,5 +1,6 @@
 """Metrics: what is reported beside the loss, computed from sums over all samples, without keeping any."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -158,7 +159,7 @@ METRICS: Registry[Metric] = Registry(
 
 _ACCURACIES = (SparseCategoricalAccuracy, BinaryAccuracy, CategoricalAccuracy)
 _CROSSENTROPIES = (SparseCategoricalCrossentropy, BinaryCrossentropy, CategoricalCrossentropy)
-BY_LOSS: dict[str, tuple[Any, ...]] = {  # for labels, for binary targets, for classes
+BY_LOSS: dict[str, tuple[type[Metric], ...]] = {  # for labels, for binary targets, for classes
     "accuracy": _ACCURACIES,
     "acc": _ACCURACIES,
     "crossentropy": _CROSSENTROPIES,
@@ -167,11 +168,12 @@ BY_LOSS: dict[str, tuple[Any, ...]] = {  # for labels, for binary targets, for c
 
 
 def _fitting(name: str, loss: Loss, outputs: int | None) -> Metric:
-    """What one of BY_LOSS is with that loss."""
+    """What one of BY_LOSS is with that loss, of which it takes over what both have."""
     for_labels, for_binary, for_classes = BY_LOSS[name]
     binary = str(loss.kernel).startswith("binary") or outputs == 1
-    fitting = for_labels if loss.sparse else for_binary if binary else for_classes
-    return fitting(from_logits=loss.from_logits) if fitting in _CROSSENTROPIES else fitting()
+    fitting: type[Metric] = for_labels if loss.sparse else for_binary if binary else for_classes
+    common = {"from_logits", "ignore_class"} & set(inspect.signature(fitting).parameters)
+    return fitting(**{argument: getattr(loss, argument) for argument in common})
 
 
 def get(identifier: Any, loss: Loss | None = None, outputs: int | None = None) -> Metric:

@@ -94,6 +94,7 @@ class KernelMetric(Metric):
     """A metric of the core, from sums over samples of which none is kept."""
 
     kernel: str
+    ignore_class: int | None = None  # the label of samples that do not count
 
     def __init__(self, name: str | None, dtype: npt.DTypeLike | None) -> None:
         super().__init__(dtype, name)
@@ -109,7 +110,7 @@ class KernelMetric(Metric):
         """Takes in the rows of y_pred (n, m) with their targets (n, m), or labels (n)."""
         if self.dtype is not None:
             y_pred = _data.as_numbers(y_pred, "y_pred").astype(self.dtype)
-        true, pred = _as_rows(y_true, y_pred, self.sparse)
+        true, pred = _as_rows(y_true, y_pred, self.sparse, self.ignore_class)
         weight = None if sample_weight is None else _data.as_sample_weight(sample_weight, len(pred), pred.dtype)
         settings = self.kernel_settings_for(pred.shape[1])
         sums = np.array(_core.metric(pred, true, self.kernel, settings, weight))

@@ -76,6 +76,9 @@ class CategoricalCrossentropy(MeanLoss):
 class SparseCategoricalCrossentropy(MeanLoss):
     """The mean of -log p[label], where p is the output over its sum, or softmax(output) with ``from_logits``.
 
+    Samples with the label ``ignore_class`` do not count. ``axis`` is -1, the outputs of a sample; nothing else is
+    possible.
+
     >>> round(SparseCategoricalCrossentropy()([1], [[0.5, 0.5]]), 4)
     0.6931
     """
@@ -85,6 +88,11 @@ class SparseCategoricalCrossentropy(MeanLoss):
         name: str | None = "sparse_categorical_crossentropy",
         dtype: npt.DTypeLike | None = None,
         from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
     ) -> None:
-        super().__init__(losses.SparseCategoricalCrossentropy(from_logits), name, dtype)
+        loss = losses.SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis)
+        super().__init__(loss, name, dtype)
         self.from_logits = bool(from_logits)
+        self.ignore_class = loss.ignore_class
+        self.axis = axis
