@@ -693,7 +693,7 @@ def _listed(value: Any) -> list[Any]:
 
 def _metric(identifier: Any, loss: losses.Loss, outputs: int | None) -> metrics.Metric:
     found = metrics.get(identifier, loss, outputs)
-    if found.sparse != loss.sparse:
+    if found.kernel is not None and found.sparse != loss.sparse:
         kinds = ("one value for each output", "labels")
         raise ValueError(
             f"metric {found.name} takes {kinds[found.sparse]} as targets; loss {loss.name} takes {kinds[loss.sparse]}"
