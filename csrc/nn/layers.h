@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ struct LayerSpec {
   std::string name;  // of an activation's or a random layer's kernel
   std::vector<double> settings;
   std::vector<double> offsets;
-  uint64_t seed = 0;
+  std::optional<uint64_t> seed;  // of a random layer; without one it takes the network's
   ElementFunction<T> function;
   std::vector<LayerSpec> layers;
 };

@@ -17,7 +17,7 @@ void NoiseLayer<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record
   const Range nodes = this->own_nodes(nodes_, pass);
   const MatrixView<T> own = nodes_from(y, pass.layout, nodes);
   const long at = own.data - y.data;
-  const Noise noise = {seed_ ? seed_ : pass.seed, pass.step,
+  const Noise noise = {seed_.value_or(pass.seed), pass.step,
                        static_cast<uint32_t>(Stream::noise) | number_ << kStreamBits, nodes.first, pass.first_sample};
   kernel_.forward[pass.layout](own.data, record.kept + at, x.data + at, own.rows, own.cols, own.stride, noise,
                                settings_.data());

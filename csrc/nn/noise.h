@@ -1,6 +1,7 @@
 // Random layers: dropout and its kin. y = x·factor + shift in training, else they are not there.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "nn/layer.h"
@@ -10,8 +11,9 @@ namespace fastbp {
 template <typename T>
 class NoiseLayer : public Layer<T> {
  public:
-  // number: which of the network's random layers; seed 0: the network's.
-  NoiseLayer(const NoiseKernel<T>& kernel, std::vector<double> settings, long nodes, uint32_t number, uint64_t seed)
+  // number: which of the network's random layers; without a seed it takes the network's.
+  NoiseLayer(const NoiseKernel<T>& kernel, std::vector<double> settings, long nodes, uint32_t number,
+             std::optional<uint64_t> seed)
       : kernel_(kernel), settings_(std::move(settings)), nodes_(nodes), number_(number), seed_(seed) {}
 
   long inputs() const override { return nodes_; }
@@ -28,7 +30,7 @@ class NoiseLayer : public Layer<T> {
   std::vector<double> settings_;
   long nodes_;
   uint32_t number_;
-  uint64_t seed_;
+  std::optional<uint64_t> seed_;
 };
 
 extern template class NoiseLayer<float>;
