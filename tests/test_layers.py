@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from layer_walk import EXAMPLES, SWISH, WALKS, Walk, randomize
+from layer_walk import EXAMPLES, WALKS, Walk, randomize
 from test_gradients import BOUND, greatest_error, numeric_slopes
 
 import fastbp
@@ -89,7 +89,6 @@ def test_forward_and_back_are_those_of_the_reference(example, isa, dtype):
                 close(ours, np.zeros(ours.shape) if theirs is None else theirs, dtype, width + n, STEEPEST)
 
 
-
 STACKS = {
     "first": lambda make: [make(5), Dense(3)],
     "in the middle": lambda make: [Dense(5, "tanh"), make(5), Dense(4, "sigmoid"), make(4), Dense(3)],
@@ -108,7 +107,9 @@ def test_slopes_are_those_of_the_loss(example, place, n):
     loss, slopes = model.loss_and_gradients(x, y, weight)
     learns = [any(w is own or np.shares_memory(w, own) for own in model.trainable_weights) for w in model.weights]
     assert not any(s.any() for s, ours in zip(slopes, learns, strict=True) if not ours)
-    slopes, weights = ([a for a, ours in zip(arrays, learns, strict=True) if ours] for arrays in (slopes, model.weights))
+    slopes, weights = (
+        [a for a, ours in zip(arrays, learns, strict=True) if ours] for arrays in (slopes, model.weights)
+    )
     numeric = numeric_slopes(lambda: model.loss_and_gradients(x, y, weight)[0], weights)
     assert greatest_error(slopes, numeric, loss) < BOUND
 
@@ -199,7 +200,10 @@ def test_running_means_after_an_epoch(momentum):
 
 def test_a_layer_called_in_training_moves_its_running_means_once():
     x = inputs(20, 3, "float64")
-    for layer in (BatchNormalization(momentum=0.5), model_of(alone := BatchNormalization(momentum=0.5), inputs=3) and alone):
+    for layer in (
+        BatchNormalization(momentum=0.5),
+        model_of(alone := BatchNormalization(momentum=0.5), inputs=3) and alone,
+    ):
         layer(x)
         before = layer.moving_mean.copy()
         layer(x, training=True)
@@ -244,7 +248,7 @@ def test_the_penalty_on_values_is_a_mean_over_the_batch(batch_size):
 # ---- functions of the user's own ----
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     pass
 
 
@@ -254,14 +258,16 @@ def breaking(after=0):
     def function(x):
         calls.append(x.shape)
         if len(calls) > after:
-            raise Broken
+            raise BrokenError
         return x * x
 
     return function, lambda x: 2 * x
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("where", [lambda f: Dense(6, f), Activation, lambda f: Residual([Dense(9, "tanh"), Activation(f)])])
+@pytest.mark.parametrize(
+    "where", [lambda f: Dense(6, f), Activation, lambda f: Residual([Dense(9, "tanh"), Activation(f)])]
+)
 def test_an_error_of_ones_own_activation_reaches_the_caller(where, threads):
     x, y = regression(600)
     model = model_of(BatchNormalization(), Dense(8), where(breaking()), Dropout(0.5), Dense(2), inputs=4)
@@ -283,7 +289,7 @@ def test_an_error_of_ones_own_activation_reaches_the_caller(where, threads):
     ]
     with fastbp.num_threads(threads):
         for call in calls:
-            with pytest.raises(Broken):
+            with pytest.raises(BrokenError):
                 call()
     with pytest.raises(RuntimeError, match="nothing to go back through"):
         model.backward(np.ones((5, 2)))
@@ -296,12 +302,14 @@ def test_an_error_of_ones_own_activation_reaches_the_caller(where, threads):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_batch_whose_activation_fails_changes_nothing(threads):
     x, y = regression(64)
-    models = [model_of(Dense(8), Activation(f), BatchNormalization(), Dense(2), inputs=4) for f in (breaking(2), SQUARE)]
+    models = [
+        model_of(Dense(8), Activation(f), BatchNormalization(), Dense(2), inputs=4) for f in (breaking(2), SQUARE)
+    ]
     for model in models:
         model.compile("adam", "mse")
         model._require_trainer().core.force_team = True
     with fastbp.num_threads(threads):
-        with pytest.raises(Broken):
+        with pytest.raises(BrokenError):
             models[0].fit(x, y, batch_size=16, shuffle=False, verbose=0)
         models[1].fit(x[:32], y[:32], batch_size=16, shuffle=False, verbose=0)
     for a, b in zip(*(model.get_weights() for model in models), strict=True):
@@ -363,8 +371,10 @@ def test_normalization_adapts_before_and_after_it_is_built(dtype):
     rng = np.random.default_rng(2)
     x = (rng.normal(size=(100, 3)) * [1, 10, 0.1] + [2000, -5, 0]).astype(dtype)
     expected = (x - x.mean(axis=0, dtype=float)) / x.std(axis=0, dtype=float)
-    early, late, given = Normalization(), Normalization(), Normalization(
-        mean=x.mean(axis=0, dtype=float), variance=x.var(axis=0, dtype=float)
+    early, late, given = (
+        Normalization(),
+        Normalization(),
+        Normalization(mean=x.mean(axis=0, dtype=float), variance=x.var(axis=0, dtype=float)),
     )
     early.adapt(x)
     models = [fastbp.Sequential([Input((3,)), layer], dtype=dtype) for layer in (early, late, given)]
@@ -414,12 +424,23 @@ ODD = [Dropout(0.5), Activation("relu"), Normalization(), GaussianNoise(0.1), Re
 @pytest.mark.parametrize("n", [3, 40])
 def test_x_may_lie_anywhere(kind, n):
     def fresh():
-        return {"Activation": lambda: Activation("relu"), "Dropout": lambda: Dropout(0.5), "Normalization": Normalization,
-                "GaussianNoise": lambda: GaussianNoise(0.1), "Residual": lambda: Residual([Dropout(0.1)]),
-                "Dense": lambda: Dense(3)}[kind]()
+        return {
+            "Activation": lambda: Activation("relu"),
+            "Dropout": lambda: Dropout(0.5),
+            "Normalization": Normalization,
+            "GaussianNoise": lambda: GaussianNoise(0.1),
+            "Residual": lambda: Residual([Dropout(0.1)]),
+            "Dense": lambda: Dense(3),
+        }[kind]()
 
     wide = inputs(2 * n, 12, "float32")
-    for x in (wide[:n, 2:5], wide[::2, :3], wide[:n, ::4], wide.T[:n, :3] if n < 12 else wide[:n, :3], wide[n::-1, 1:4][:n]):
+    for x in (
+        wide[:n, 2:5],
+        wide[::2, :3],
+        wide[:n, ::4],
+        wide.T[:n, :3] if n < 12 else wide[:n, :3],
+        wide[n::-1, 1:4][:n],
+    ):
         runs = []
         for given in (x, np.ascontiguousarray(x)):
             model = model_of(fresh(), Dense(2), inputs=3, dtype="float32")
