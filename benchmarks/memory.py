@@ -4,6 +4,7 @@ With ``--big`` instead: training from a file of several gigabytes that is mapped
 """
 
 import argparse
+import gc
 import os
 import tempfile
 import time
@@ -89,6 +90,7 @@ def measured(workload: Workload) -> tuple[int, int]:
     x, y, weights = *workload.data(), workload.initial_weights()
     small = replace(workload, batch=1, samples=1)
     Peer(small, x[:1], y[:1], weights).train(1, shuffle=True)  # what the first fit imports
+    gc.collect()  # its model and trainer know each other
     resident, reserved = status("VmRSS"), status("VmData")
     peer = Peer(workload, x, y, weights)
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak: initial weights are drawn in float64

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from layer_walk import EXAMPLES
 
 import fastbp
 from fastbp import _core, threads
@@ -196,3 +197,78 @@ def test_models_of_several_threads_are_the_same_bits():
     one = [trained(2, optimizer) for optimizer in OPTIMIZERS]
     with ThreadPoolExecutor(len(OPTIMIZERS)) as pool:
         assert list(pool.map(lambda optimizer: trained(2, optimizer), OPTIMIZERS)) == one
+
+
+def through_all_layers(team, batch, dtype, seed=3):
+    """Bits of outputs, slopes and weights of a network of all layers after three steps or more."""
+    model = fastbp.Sequential(dtype=dtype, seed=seed)
+    for name, make in EXAMPLES.items():
+        if "grows" not in name:
+            model.add(fastbp.Dense(37))
+            model.add(make(37))
+            model.add(fastbp.layers.LayerNormalization())
+    model.add(fastbp.layers.Dropout(0.5))
+    model.add(fastbp.Dense(2))
+    rng = np.random.default_rng(0)
+    n = max(2 * batch, 100)
+    x, y = rng.normal(size=(n, 19)).astype(dtype), rng.normal(size=(n, 2))
+    model.compile("adam", "mse")
+    model.build(19)
+    core = model._require_trainer().core
+    core.force_team = True
+    with fastbp.num_threads(team):
+        history = model.fit(x, y, batch_size=batch, epochs=1, verbose=0)
+        evaluated = model.evaluate(x, y, batch_size=batch, verbose=0)
+        _, gradients = model.loss_and_gradients(x[:batch], y[:batch])
+        out = model.forward(x[:batch], training=True)
+        model.zero_gradients()
+        dx = model.backward(out)
+        assert core.team_size == team
+    assert np.isfinite(out).all()
+    assert model._network.draws == -(-n // batch) + 1
+    return history.history, evaluated, bits([out, dx, *gradients, *model.gradients, *model.get_weights()])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("batch", [5, 64, 1000])
+def test_all_layers_give_the_same_bits_on_any_number_of_threads(batch, dtype):
+    one = through_all_layers(1, batch, dtype)
+    for team in TEAMS:
+        assert through_all_layers(team, batch, dtype) == one
+    assert through_all_layers(1, batch, dtype, seed=4)[2] != one[2]
+
+
+def dropped_out(team, batch, isa, seed, dropout_seed):
+    """Bits of the weights after an epoch from the same ones in the same order, for any seed of the model."""
+    model = fastbp.Sequential([fastbp.Input((9,))], seed=seed)
+    model._isa = isa
+    model.add(fastbp.layers.GaussianNoise(0.1, seed=dropout_seed))
+    model.add(fastbp.Dense(21, "relu", kernel_initializer=fastbp.initializers.GlorotUniform(seed=1)))
+    model.add(fastbp.layers.Dropout(0.5, seed=dropout_seed))
+    model.add(fastbp.layers.LayerNormalization())
+    model.add(fastbp.Dense(3, "softmax", kernel_initializer=fastbp.initializers.GlorotUniform(seed=2)))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    core = model._require_trainer().core
+    core.force_team = True
+    rng = np.random.default_rng(0)
+    n = 2 * batch + 3
+    with fastbp.num_threads(team):
+        model.fit(rng.normal(size=(n, 9)), rng.integers(0, 3, n), batch_size=batch, shuffle=False, verbose=0)
+        assert core.team_size == team
+    return bits(model.get_weights())
+
+
+@pytest.mark.parametrize("isa", _core.available_isas())
+@pytest.mark.parametrize("batch", [5, 64, 1000])
+def test_dropout_gives_the_same_bits_on_any_number_of_threads(batch, isa):
+    """Without batch normalisation, so in groups of chunks; the seed of a layer stands for the model's."""
+
+    runs = {}
+    for seed in (1, 2):
+        for dropout_seed in (None, 0, 7):
+            for team in TEAMS if (seed, dropout_seed) == (1, None) else [2]:
+                bits_now = dropped_out(team, batch, isa, seed, dropout_seed)
+                assert runs.setdefault((seed, dropout_seed), bits_now) == bits_now
+    assert runs[1, None] != runs[2, None]
+    assert runs[1, 0] == runs[2, 0] != runs[1, None]
+    assert runs[1, 7] == runs[2, 7] != runs[1, 0]

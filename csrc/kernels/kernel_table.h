@@ -125,7 +125,8 @@ struct NoiseKernel {
 // See normalizations.h.
 template <typename T>
 struct NormalizationKernels {
-  void (*affine[2])(T* y, const T* x, const T* scale, const T* shift, long rows, long cols, long stride);
+  void (*affine[2])(T* y, const T* x, const T* centre, const T* scale, const T* shift, long rows, long cols,
+                    long stride);
   void (*multiply)(T* y, const T* a, const T* b, long rows, long cols, long stride);
   void (*batch_norm_forward)(T* y, T* mean, T* variance, T* inverse, const T* x, const T* gamma, const T* beta,
                              double epsilon, long nodes, long samples, long stride);

@@ -19,16 +19,17 @@ FASTBP_INLINE T sum_of_row(long n, F f) {
   return sum_of_lanes<T>(sums);
 }
 
-// y = scale ⊙ x + shift, by node (shift null: 0).
+// y = scale ⊙ (x - centre) + shift, by node (centre or shift null: 0).
 template <typename T, Layout layout>
-void affine(T* y, const T* x, const T* scale, const T* shift, long rows, long cols, long stride) {
+void affine(T* y, const T* x, const T* centre, const T* scale, const T* shift, long rows, long cols, long stride) {
   for (long r = 0; r < rows; ++r, y += stride, x += stride) {
     if constexpr (layout == samples_in_columns) {
-      const V<T> by = broadcast<T>(scale[r]), to = broadcast<T>(shift ? shift[r] : T(0));
-      for (long c = 0; c < cols; c += kLanes<T>) store<T>(y + c, load(x + c) * by + to);
+      const V<T> from = broadcast<T>(centre ? centre[r] : T(0)), to = broadcast<T>(shift ? shift[r] : T(0));
+      for (long c = 0; c < cols; c += kLanes<T>) store<T>(y + c, (load(x + c) - from) * scale[r] + to);
     } else {
       for (long c = 0; c < cols; c += kLanes<T>) {
-        store<T>(y + c, load(x + c) * load(scale + c) + (shift ? load(shift + c) : V<T>{}));
+        const V<T> from = centre ? load(centre + c) : V<T>{}, to = shift ? load(shift + c) : V<T>{};
+        store<T>(y + c, (load(x + c) - from) * load(scale + c) + to);
       }
     }
   }

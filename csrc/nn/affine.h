@@ -1,4 +1,4 @@
-// Layers that scale and shift each node: y = scale ⊙ x + shift.
+// Layers that scale and shift each node: y = scale ⊙ (x - centre) + shift. What is near the centre loses no digits.
 #pragma once
 
 #include <vector>
@@ -14,15 +14,15 @@ class Affine : public Layer<T> {
 
   long inputs() const override { return nodes_; }
   long outputs() const override { return nodes_; }
-  long kept(long, Layout, bool) const override { return 2 * padded<T>(nodes_); }  // scale, shift
+  long kept(long, Layout, bool) const override { return 3 * padded<T>(nodes_); }  // centre, scale, shift
 
   void forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const override;
   void backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
                 const Record<T>& record, const Pass<T>& pass) const override;
 
  protected:
-  // scale (nodes) and shift (nodes), of some of them.
-  virtual void fill(T* scale, T* shift, Range nodes) const = 0;
+  // centre, scale and shift, each (nodes), of some of them.
+  virtual void fill(T* centre, T* scale, T* shift, Range nodes) const = 0;
 
   long nodes_;
 };
@@ -35,7 +35,7 @@ class Rescaling : public Affine<T> {
       : Affine<T>(static_cast<long>(scale.size())), scale_(std::move(scale)), offset_(std::move(offset)) {}
 
  private:
-  void fill(T* scale, T* shift, Range nodes) const override;
+  void fill(T* centre, T* scale, T* shift, Range nodes) const override;
 
   std::vector<double> scale_;
   std::vector<double> offset_;
@@ -47,8 +47,10 @@ class Normalization : public Affine<T> {
  public:
   Normalization(ParameterArena<T>& arena, long nodes, bool invert);
 
+  bool trains() const override { return false; }
+
  private:
-  void fill(T* scale, T* shift, Range nodes) const override;
+  void fill(T* centre, T* scale, T* shift, Range nodes) const override;
 
   ParameterArena<T>& arena_;
   Block mean_;

@@ -14,7 +14,7 @@ BatchNormalization<T>::BatchNormalization(ParameterArena<T>& arena, long nodes, 
   this->parameters_.push_back({moving_variance_ = arena.declare_vector(nodes), false});
 }
 
-// Training has samples in columns: a node is a row.
+// Training has samples in columns: a node is a row. What it keeps are mean, variance and 1 / √(σ² + ε).
 template <typename T>
 void BatchNormalization<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record,
                                     const Pass<T>& pass) const {
@@ -63,13 +63,14 @@ void BatchNormalization<T>::settle(const Record<T>& record, const Pass<T>& pass)
 }
 
 template <typename T>
-void BatchNormalization<T>::fill(T* scale, T* shift, Range nodes) const {
+void BatchNormalization<T>::fill(T* centre, T* scale, T* shift, Range nodes) const {
   const T* mean = arena_.values() + moving_mean_.offset;
   const T* variance = arena_.values() + moving_variance_.offset;
   const T *gamma = value(gamma_, scale_), *beta = value(beta_, center_);
   for (long n = nodes.first; n < nodes.last; ++n) {
+    centre[n] = mean[n];
     scale[n] = (gamma ? gamma[n] : T(1)) / std::sqrt(variance[n] + static_cast<T>(epsilon_));
-    shift[n] = (beta ? beta[n] : T(0)) - mean[n] * scale[n];
+    shift[n] = beta ? beta[n] : T(0);
   }
 }
 

@@ -13,7 +13,6 @@ class BatchNormalization : public Affine<T> {
 
   bool mixes_samples() const override { return true; }
   bool trains() const override { return this->trainable_ && (center_ || scale_); }
-  long kept(long, Layout, bool) const override { return 3 * padded<T>(this->nodes_); }  // mean, variance, 1 / √(σ² + ε)
 
   void forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const override;
   void backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
@@ -23,7 +22,7 @@ class BatchNormalization : public Affine<T> {
  private:
   bool by_batch(const Pass<T>& pass) const { return pass.training && this->trainable_; }
   const T* value(const Block& block, bool has) const { return has ? arena_.values() + block.offset : nullptr; }
-  void fill(T* scale, T* shift, Range nodes) const override;
+  void fill(T* centre, T* scale, T* shift, Range nodes) const override;
 
   ParameterArena<T>& arena_;
   double momentum_;

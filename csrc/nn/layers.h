@@ -20,7 +20,7 @@ struct LayerSpec {
   std::string name;  // of an activation's or a random layer's kernel
   std::vector<double> settings;
   std::vector<double> offsets;
-  std::optional<uint64_t> seed;  // of what it draws; none: the network's
+  std::optional<uint64_t> seed;  // of a random layer; without one it takes the network's
   ElementFunction<T> function;
   std::vector<LayerSpec> layers;
 };

@@ -46,11 +46,11 @@ void Propagation<T>::forward(Network<T>& network, MatrixView<T> out, MatrixView<
   const Plan plan = together(network, n);
   if (!workspace_ || workspace_->layout() != plan.layout || workspace_->samples() < n ||
       workspace_->members() < threads) {
-    samples_ = 0;
     workspace_.reset();  // first, so that memory need not hold both
     workspace_.emplace(network.stack(), n, plan.layout, Workspace<T>::Use::training, threads);
   }
   const Workspace<T>& ws = *workspace_;
+  samples_ = 0;  // what was kept is written over
   Failure failure;
   run_team(best_team_size(network.cost(n, plan, false, 1), threads), [&](const Member& me) {
     const FlushDenormals flush;
@@ -69,11 +69,11 @@ void Propagation<T>::forward(Network<T>& network, MatrixView<T> out, MatrixView<
 template <typename T>
 void Propagation<T>::backward(Network<T>& network, MatrixView<T> dx, MatrixView<const T> d, int threads) {
   const Workspace<T>& ws = *workspace_;
-  const long n = samples_, stride = padded<T>(n);
+  const long n = samples_;
   const Plan plan = together(network, n);
-  const bool in_columns = plan.layout == samples_in_columns;
-  const AlignedBuffer<T> memory(in_columns ? network.inputs() * stride : 0);
-  const MatrixView<T> inner = in_columns ? MatrixView<T>{memory.data(), network.inputs(), n, stride} : dx;
+  MatrixView<T> inner = lay<T>(nullptr, network.inputs(), n, plan.layout);
+  const AlignedBuffer<T> memory(inner.rows * inner.stride);
+  inner.data = memory.data();
   const int most = std::min(threads, ws.members());
   run_team(best_team_size(network.cost(n, plan, true, 1), most), [&](const Member& me) {
     const FlushDenormals flush;
@@ -84,7 +84,7 @@ void Propagation<T>::backward(Network<T>& network, MatrixView<T> dx, MatrixView<
     pass.accumulate = true;
     network.stack().backward(ws.tape(), inner, ws.x(n), pass);
     me.wait();
-    if (in_columns) give_out<T>(dx, inner, plan.layout, network.kernels(), me);
+    give_out<T>(dx, inner, plan.layout, network.kernels(), me);
   });
 }
 

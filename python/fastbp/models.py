@@ -63,6 +63,7 @@ class Sequential:
         self._layers: list[Layer] = []
         self._input: Input | None = None
         self._network: Any = None  # _core.Network32 or _core.Network64, once the width is known
+        self._heeded = 0  # the version of ``trainable`` that the network has
         self._trainer: trainer.Trainer | None = None  # made when training needs it
         self.epochs_trained = 0  # counts the shuffles
         self._initial_epoch = 0  # of the fit that runs
@@ -205,6 +206,12 @@ class Sequential:
             index += layer._numbers(width)
         self._network = network
         self._trainer = None
+        self._heed_trainable()
+
+    def _heed_trainable(self) -> None:
+        """Tells the core which layers learn."""
+        self._network.set_trainable(self._flags())
+        self._heeded = Layer.version
 
     def _require_network(self) -> Any:
         if self._network is None:
@@ -510,8 +517,11 @@ class Sequential:
         """
         if not training:
             return self(x)
-        if self._network is not None and (outputs := self._network.forward(x)) is not None:
-            return outputs
+        if self._network is not None:
+            if self._heeded != Layer.version:
+                self._heed_trainable()
+            if (outputs := self._network.forward(x)) is not None:
+                return outputs
         rows, single = self._rows_or_sample(x)
         if len(rows) == 0:
             raise ValueError("x has no rows")

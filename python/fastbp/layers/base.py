@@ -226,7 +226,11 @@ class Layer(Configurable):
         if self._owner is not None:
             for view, values in zip(network.weights, self._weights, strict=True):
                 view[...] = values
+        network.set_trainable(self._flags(inputs) or [True])
         out: Array = network.forward(rows, 1) if training else network(rows)
+        if training and self._owner is not None:  # running means
+            for view, values in zip(network.weights, self._weights, strict=True):
+                values[...] = view
         return out.reshape(*array.shape[:1], *self._shape(array.shape[1:]))
 
     def _shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-INITIALIZE, SHUFFLE = 0, 1  # streams
+INITIALIZE, SHUFFLE, NOISE = 0, 1, 2  # streams
 
 
 def philox4x32(counter: Array, key: Sequence[int]) -> Array:
@@ -78,3 +78,23 @@ def initial_kernel(name: str, fan_in: int, fan_out: int, seed: int, index: int) 
     else:
         values = math.sqrt(3 * variance) * (2 * uniform(seed, index, 0, count) - 1)
     return values.reshape(fan_in, fan_out)
+
+
+def noise_uniform(seed: int, number: int, draws: int, samples: int, nodes: int) -> Array:
+    """Numbers in [0, 1) for every value (samples, nodes) that enters random layer ``number``.
+
+    Four nodes of a sample share a Philox block; the upper 24 bits of a word are a node's number.
+    """
+    blocks = (nodes + 3) // 4
+    sample, block = np.indices((samples, blocks))
+    stream = NOISE | number << 8
+    counter = np.stack([block, sample, np.full_like(block, draws), np.full_like(block, stream)], axis=-1)
+    words = philox4x32(counter, (seed % 2**32, seed >> 32)).reshape(samples, 4 * blocks)
+    return (words[:, :nodes] >> np.uint64(8)) * 2.0**-24
+
+
+def noise_normal(seed: int, number: int, draws: int, samples: int, nodes: int) -> Array:
+    """Standard normal numbers likewise, by Box and Muller: two numbers of a block give two."""
+    u = noise_uniform(seed, number, draws, samples, nodes + -nodes % 4).reshape(samples, -1, 2)
+    radius, angle = np.sqrt(-2 * np.log(u[..., :1] + 2.0**-24)), 2 * np.pi * u[..., 1:]
+    return (radius * np.concatenate([np.cos(angle), np.sin(angle)], axis=-1)).reshape(samples, -1)[:, :nodes]
