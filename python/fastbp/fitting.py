@@ -131,7 +131,7 @@ def _validation(model: Any, data: Any, batch_size: int | None, steps: int | None
     elif isinstance(data, (tuple, list)) and len(data) in (2, 3):
         parts = (*data, None)[:3]
     else:
-        raise ValueError("validation_data must be (x, y), (x, y, sample_weight), or an iterable of such batches")
+        raise ValueError("validation_data must be (x, y) or (x, y, sample_weight), or an iterable of such batches")
     try:
         return _source(model, *parts, size, steps, inputs=inputs)[0]
     except (TypeError, ValueError) as error:

@@ -1,7 +1,7 @@
 """Where batches come from: arrays, or iterables of batches."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ Run = Callable[[Trainer], Totals]
 
 def is_source(x: Any) -> bool:
     """Whether ``x`` gives batches, and is no array: a generator, an iterable, or batches by number (a PyDataset)."""
-    if isinstance(x, (np.ndarray, list, tuple, str, bytes)) or hasattr(x, "__array__"):
+    if isinstance(x, Sequence) or hasattr(x, "__array__"):  # memoryviews are sequences as well
         return False
     return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
@@ -44,7 +44,7 @@ class Source:
 
 
 class Arrays(Source):
-    """Batches of arrays, which the core goes through by itself. An epoch of fewer steps goes on where the last ended."""
+    """Batches of arrays, which the core goes through by itself. Epochs of fewer steps go on where the last ended."""
 
     def __init__(
         self, model: Any, samples: Any, n: int, size: int, shuffle: bool = False, steps: int | None = None

@@ -41,8 +41,8 @@ class Dropout(_Noise):
 
     Source: Srivastava and others, J. Mach. Learn. Res. 15, 2014.
 
-    >>> Dropout(0.5, seed=1)([[1.0] * 6], training=True).tolist()
-    [[2.0, 0.0, 0.0, 0.0, 2.0, 2.0]]
+    >>> Dropout(0.5, seed=2)([[1.0] * 6], training=True).tolist()
+    [[0.0, 0.0, 2.0, 0.0, 2.0, 0.0]]
     >>> Dropout(0.5)([[1.0] * 6]).tolist()
     [[1.0, 1.0, 1.0, 1.0, 1.0, 1.0]]
     """
