@@ -556,12 +556,18 @@ class Sequential:
         return list(self._require_network().gradients)
 
     def apply_gradients(self) -> None:
-        """One step of the compiled optimiser by ``gradients``, which stay as they are."""
+        """One step of the compiled optimiser by ``gradients``, which stay as they are.
+
+        As in ``fit``, regularisers add their slopes first (unless ``loss_and_gradients`` has), and constraints come
+        last.
+        """
         (self._trainer or self._require_trainer(loss=False)).apply_gradients()
 
     def zero_gradients(self) -> None:
         """Sets all ``gradients`` to 0."""
         self._require_network().zero_gradients()
+        if self._trainer is not None:
+            self._trainer.penalties_stored = False
 
     def train_on_batch(
         self,
