@@ -7,7 +7,7 @@ from peer_keras import keras
 import fastbp
 
 EPS = np.finfo(np.float32).eps
-N, BATCH, EPOCHS = 37, 10, 3  # 12 batches, some of them smaller
+N, BATCH, EPOCHS = 40, 10, 3  # 12 batches, of one shape, for Keras compiles anew for each
 rng = np.random.default_rng(0)
 X, Y = rng.normal(size=(N, 5)).astype("float32"), rng.normal(size=(N, 3)).astype("float32")
 WEIGHTS = [
@@ -38,7 +38,7 @@ def made(m, optimizer, first=no_settings, second=no_settings, frozen=False, **co
     model = m.Sequential([m.layers.Input((5,)), *layers])
     model.set_weights(WEIGHTS)
     layers[0].trainable = not frozen
-    model.compile(**({"optimizer": optimizer(m), "loss": "mse", "run_eagerly": True} | compiled))  # compiling is slow
+    model.compile(**({"optimizer": optimizer(m), "loss": "mse"} | compiled))
     return model
 
 
@@ -53,10 +53,10 @@ def assert_close(ours, theirs, steps=EPOCHS * 4):
         np.testing.assert_allclose(our, their, rtol=0, atol=1e-5 * np.abs(their - start).max() + rounding)
 
 
-def assert_alike(optimizer, *parts, **compiled):
+def assert_alike(optimizer, *parts, n=N, **compiled):
     ours, theirs = (made(m, optimizer, *parts, **compiled) for m in (fastbp, keras))
     histories = [
-        model.fit(X, Y, BATCH, EPOCHS, verbose=0, shuffle=False, validation_data=(X[:9], Y[:9])).history
+        model.fit(X[:n], Y[:n], BATCH, EPOCHS, verbose=0, shuffle=False, validation_data=(X[:BATCH], Y[:BATCH])).history
         for model in (ours, theirs)
     ]
     assert list(histories[0]) == list(histories[1])
@@ -65,7 +65,6 @@ def assert_alike(optimizer, *parts, **compiled):
     assert_close(ours, theirs)
     assert ours.optimizer.iterations == int(theirs.optimizer.iterations)
     assert ours.optimizer.learning_rate == pytest.approx(float(theirs.optimizer.learning_rate), rel=1e-6)
-    assert ours.evaluate(X, Y, verbose=0) == pytest.approx(theirs.evaluate(X, Y, verbose=0), rel=1e-5)
 
 
 OPTIMIZERS = {
@@ -75,7 +74,7 @@ OPTIMIZERS = {
     "AdamW": lambda m: m.optimizers.AdamW(0.01, weight_decay=0.3),
     "Lion": lambda m: m.optimizers.Lion(0.01, weight_decay=0.3),
     "weight decay but of biases": lambda m: excluding(m.optimizers.AdamW(0.01, 0.3), var_names=["bias"]),
-    "weight decay but of kernels": lambda m: excluding(m.optimizers.SGD(0.1, weight_decay=0.3), var_names=["kern", "x"]),
+    "weight decay but of kernels": lambda m: excluding(m.optimizers.SGD(0.1, weight_decay=0.3), var_names=["kern"]),
     "clipnorm": sgd(clipnorm=0.1),
     "clipnorm that is rarely met": sgd(clipnorm=0.5),
     "clipvalue": sgd(clipvalue=0.03),
@@ -140,6 +139,10 @@ CONSTRAINTS = {
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_optimizers(optimizer):
     assert_alike(optimizer)
+
+
+def test_a_last_batch_that_is_smaller():
+    assert_alike(OPTIMIZERS["all"], lambda m: {"kernel_regularizer": m.regularizers.L2(0.05)}, n=37)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
