@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import SGD, Adam, BatchNormalization, Dense, Input, Sequential, losses, metrics
+from fastbp import SGD, Adam, Dense, Input, Sequential, losses, metrics
+from fastbp.layers import BatchNormalization
 from fastbp.utils import PyDataset
 
 rng = np.random.default_rng(0)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import SGD, AdamW, Dense, Input, Sequential, constraints, regularizers
+from fastbp import SGD, Dense, Input, Sequential, constraints, regularizers
+from fastbp.optimizers import AdamW
 from fastbp.optimizers.schedules import ExponentialDecay
 
 rng = np.random.default_rng(0)
