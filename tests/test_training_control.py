@@ -330,7 +330,7 @@ def test_an_error_leaves_the_model_as_before_the_batch(team, at):
 def test_terminate_on_nan_restores_finite_weights(use_ema, capsys):
     model = made(optimizer=SGD(1e30, use_ema=use_ema))
     before = bits(model)
-    model.fit(X, Y, epochs=5, verbose=0, callbacks=[fastbp.callbacks.TerminateOnNaN(restore_weights=True)])
+    model.fit(X, Y, 4, epochs=5, verbose=0, callbacks=[fastbp.callbacks.TerminateOnNaN(restore_weights=True)])
     assert len(model.history.history["loss"]) == 1
     assert bits(model) == before
     assert "training ends" in capsys.readouterr().out
