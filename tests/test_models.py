@@ -371,7 +371,7 @@ def test_summary_shows_layers_shapes_and_counts(capsys):
     assert lines[0] == "Model: digits"
     assert any(line.split() == ["hidden", "(Dense,", "relu)", "(None,", "32)", "2,080"] for line in lines)
     assert any(line.split() == ["dense", "(Dense,", "softmax)", "(None,", "10)", "330"] for line in lines)
-    assert lines[-1] == "Total: 2,410 parameters, float32"
+    assert lines[-1] == "Total: 2,410 weights, 2,410 of them trained, float32"
 
 
 def test_summary_of_a_model_that_is_not_built_says_so():

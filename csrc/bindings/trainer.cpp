@@ -256,11 +256,12 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
           py::arg("samples"), "Stores the gradients of the loss over all samples, and changes nothing else.")
       .def(
           "apply_gradients",
-          [](Train& self) {
+          [](Train& self, bool penalties) {
             const Busy busy(busy_flag(self));
-            self.apply_gradients();
+            self.apply_gradients(penalties);
           },
-          "One step of the optimiser by the gradients that are stored.");
+          py::arg("penalties"),
+          "One step of the optimiser by the gradients that are stored, with or without the slopes of penalties added.");
 }
 
 }  // namespace

@@ -71,13 +71,17 @@ Totals Trainer<T>::gradients(const Samples<T>& samples, Poll& poll) {
 }
 
 template <typename T>
-void Trainer<T>::apply_gradients() {
+void Trainer<T>::apply_gradients(bool penalties) {
   const FlushDenormals flush;
   const Member me = Member::alone();
+  const ParameterArena<T>& arena = network_->arena();
+  std::vector<T> given;
+  if (update_.needs_gradients()) given.assign(arena.gradients(), arena.gradients() + arena.size());
   update_.begin();
-  update_.collect({}, me);
+  if (penalties) update_.collect({}, me);
   update_.apply(me);
   update_.finish(me);
+  std::copy(given.begin(), given.end(), arena.gradients());
 }
 
 template <typename T>

@@ -76,8 +76,8 @@ class Trainer {
   // How many totals each metric takes.
   std::vector<long> metric_sizes() const;
 
-  // One step by the gradients that are stored.
-  void apply_gradients();
+  // One step by the gradients that are stored, which stay as they are; `penalties`: with the slopes of those added.
+  void apply_gradients(bool penalties);
 
   // Whether gradients are stored before they are applied, or (the default) applied as they are computed.
   bool store_gradients() const { return store_gradients_; }

@@ -40,7 +40,10 @@ void Update<T>::set(const UpdateSettings& settings, const std::vector<Parameter>
   optimizer_.set_weight_decay(settings.weight_decay);
   penalties_.assign(pieces_.size(), 0);
   squares_.assign(pieces_.size(), 0);
-  if (settings.use_mean && !means_.data()) means_ = AlignedBuffer<T>(arena_.size());
+  if (settings.use_mean && !means_.data()) {  // what comes to be trained later, or is never, has its weights as means
+    means_ = AlignedBuffer<T>(arena_.size());
+    std::copy_n(arena_.values(), arena_.size(), means_.data());
+  }
   if (settings.accumulation_steps > 1 && !accumulated_.data()) accumulated_ = AlignedBuffer<T>(arena_.size());
 }
 
@@ -108,10 +111,15 @@ void Update<T>::apply(const Member& me) {
     }
     me.wait();
   }
+  double factor = 1;
+  int clipped = -1;  // the parameter that it is of
   for (long i = mine.first; i < mine.last; ++i) {
     const Piece& piece = pieces_[i];
     T* const dw = arena_.gradients() + piece.first;
-    if (by_norm) kernels_.flat.clip(dw, clip_factor(piece.parameter), unlimited, piece.count);
+    if (by_norm) {
+      if (piece.parameter != clipped) factor = clip_factor(clipped = piece.parameter);
+      kernels_.flat.clip(dw, factor, unlimited, piece.count);
+    }
     if (settings_.clip_value > 0) kernels_.flat.clip(dw, 1.0, settings_.clip_value, piece.count);
     optimizer_.apply_stored(piece.first, piece.count);
   }

@@ -149,7 +149,7 @@ def by_class(class_weight: Any, targets: Array, weight: Array | None, dtype: np.
     """Sample weights by the class of each target, times those there are. A class that is not named counts 1."""
     if not isinstance(class_weight, Mapping):
         raise TypeError(f"class_weight must be a dict from class to weight; got {type(class_weight).__name__}")
-    labels = targets.argmax(axis=1) if targets.ndim == 2 and targets.shape[1] > 1 else targets.reshape(-1)
+    labels = targets.argmax(axis=1) if targets.ndim == 2 and targets.shape[1] > 1 else targets.reshape(-1).round()
     weights = np.ones(len(labels), dtype)
     for label, value in class_weight.items():
         weights[labels == label] = real(value, f"class_weight[{label!r}]", least=0.0)

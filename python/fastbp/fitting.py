@@ -109,7 +109,8 @@ def fit(
             hooks.call("on_epoch_end", epoch, logs)
             if model.stop_training:
                 break
-        trainer.finish()
+        if epochs > model._initial_epoch:
+            trainer.finish()
         hooks.call("on_train_end", logs)
     return history
 
@@ -131,7 +132,7 @@ def _validation(model: Any, data: Any, batch_size: int | None, steps: int | None
     elif isinstance(data, (tuple, list)) and len(data) in (2, 3):
         parts = (*data, None)[:3]
     else:
-        raise ValueError("validation_data must be (x, y), (x, y, sample_weight), or an iterable of such batches")
+        raise ValueError("validation_data must be (x, y) or (x, y, sample_weight), or an iterable of such batches")
     try:
         return _source(model, *parts, size, steps, inputs=inputs)[0]
     except (TypeError, ValueError) as error:
@@ -152,8 +153,7 @@ def _epoch(
             hooks.call(f"on_{kind}_batch_end", batch, trainer.logs(totals))
             if kind == "train" and model.stop_training:
                 break
-    if kind == "train":
-        source.epoch_done()
+    source.epoch_done(kind == "train")
     return trainer.logs(totals)
 
 
@@ -193,6 +193,8 @@ def predict(
     limit = _steps(steps, "steps")
     if is_source(x):
         parts = [unpack(batch)[0] for _, batch in zip(range(limit or 2**62), _each(x), strict=False)]
+        if not parts:
+            raise ValueError("x has no batches")
         x = np.concatenate([_data.as_numbers(part, "x") for part in parts])
         limit = None
     rows = _data.as_inputs(x, model._network.inputs if model._network else None, model.dtype, model._flat)

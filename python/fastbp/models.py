@@ -31,6 +31,7 @@ class Sequential:
         dtype: "float32" or "float64", of the weights and of the arithmetic.
         seed: fixes the initial weights and the shuffles; without it a fresh one is drawn.
 
+    >>> from fastbp import Dense
     >>> model = Sequential([Input((2,)), Dense(3, activation="tanh"), Dense(1)], seed=0)
     >>> model.compile(optimizer="sgd", loss="mse")
     >>> history = model.fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 2], epochs=100, batch_size=2)
@@ -238,6 +239,7 @@ class Sequential:
     def get_weights(self) -> list[Array]:
         """Copies of all weights: kernel (in, out), then bias (out), layer by layer.
 
+        >>> from fastbp import Dense
         >>> [w.shape for w in Sequential([Input((2,)), Dense(3)]).get_weights()]
         [(2, 3), (3,)]
         """
@@ -283,6 +285,7 @@ class Sequential:
     def count_params(self) -> int:
         """How many numbers the model learns.
 
+        >>> from fastbp import Dense
         >>> Sequential([Input((2,)), Dense(3)]).count_params()
         9
         """
@@ -311,8 +314,11 @@ class Sequential:
             loss_weights: None, for there is one loss.
             metrics: names, Metrics or functions to report; each sample counts once.
             weighted_metrics: the same, with samples counted by their sample_weight.
-            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: taken for Keras's sake. They choose between
-                ways of running a graph, of which there is none here, and change nothing.
+            run_eagerly: taken for Keras's sake, as the rest: they choose between ways of running a graph, of which
+                there is none here, and change nothing.
+            steps_per_execution: as run_eagerly.
+            jit_compile: as run_eagerly.
+            auto_scale_loss: as run_eagerly.
         """
         if loss_weights is not None:
             raise ValueError(f"loss_weights must be None: the model has one loss; got {loss_weights!r}")
@@ -506,6 +512,7 @@ class Sequential:
 
         A step with a loss of one's own, here ½·(out - 4)²:
 
+        >>> from fastbp import Dense
         >>> model = Sequential([Input((2,)), Dense(1, kernel_initializer="ones")], dtype="float64")
         >>> model.compile("sgd")
         >>> out = model.forward([[1.0, 2.0]], training=True)
@@ -559,12 +566,18 @@ class Sequential:
         return list(self._require_network().gradients)
 
     def apply_gradients(self) -> None:
-        """One step of the compiled optimiser by ``gradients``, which stay as they are."""
+        """One step of the compiled optimiser by ``gradients``, which stay as they are.
+
+        As in ``fit``, regularisers add their slopes first (unless ``loss_and_gradients`` has), and constraints come
+        last.
+        """
         (self._trainer or self._require_trainer(loss=False)).apply_gradients()
 
     def zero_gradients(self) -> None:
         """Sets all ``gradients`` to 0."""
         self._require_network().zero_gradients()
+        if self._trainer is not None:
+            self._trainer.penalties_stored = False
 
     def train_on_batch(
         self,
@@ -589,6 +602,7 @@ class Sequential:
         Returns:
             The loss, and the gradients in the order of get_weights.
 
+        >>> from fastbp import Dense
         >>> model = Sequential([Input((1,)), Dense(1, kernel_initializer="ones")])
         >>> model.compile(loss="mse")
         >>> loss, (dw, db) = model.loss_and_gradients([[2.0]], [[5.0]])  # error 2 - 5 = -3
@@ -633,6 +647,7 @@ class Sequential:
     def get_config(self) -> dict[str, Any]:
         """The layers and settings, as JSON has them; ``from_config`` makes such a model of it, with initial weights.
 
+        >>> from fastbp import Dense
         >>> config = Sequential([Input((2,)), Dense(3)], name="small", seed=0).get_config()
         >>> Sequential.from_config(config)
         <Sequential small: <Dense 3 linear>>

@@ -1,7 +1,7 @@
 """Where batches come from: arrays, or iterables of batches."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ Run = Callable[[Trainer], Totals]
 
 def is_source(x: Any) -> bool:
     """Whether ``x`` gives batches, and is no array: a generator, an iterable, or batches by number (a PyDataset)."""
-    if isinstance(x, (np.ndarray, list, tuple, str, bytes)) or hasattr(x, "__array__"):
+    if isinstance(x, Sequence) or hasattr(x, "__array__"):  # memoryviews are sequences as well
         return False
     return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
@@ -39,12 +39,12 @@ class Source:
         """Each is one batch if ``one_by_one``, else as many as may be done without coming back."""
         raise NotImplementedError
 
-    def epoch_done(self) -> None:
+    def epoch_done(self, trains: bool) -> None:
         """After each epoch."""
 
 
 class Arrays(Source):
-    """Batches of arrays, which the core goes through by itself. An epoch of fewer steps goes on where the last ended."""
+    """Batches of arrays, which the core goes through by itself. Epochs of fewer steps go on where the last ended."""
 
     def __init__(
         self, model: Any, samples: Any, n: int, size: int, shuffle: bool = False, steps: int | None = None
@@ -94,7 +94,7 @@ class Batches(Source):
         self.steps = len(batches) if steps is None and hasattr(batches, "__len__") else steps
         self.limit = steps
         self.current: Iterator[Any] | None = None
-        self.used_up = False
+        self.ends = hasattr(batches, "__next__")  # an iterator does not begin anew
         if self.steps == 0:
             raise ValueError("x has no batches")
 
@@ -108,6 +108,8 @@ class Batches(Source):
 
     def first(self) -> Any:
         """The first batch, which will come again."""
+        if self.by_number:
+            return self.batches[0]
         iterator = self._begin()
         try:
             batch = next(iterator)
@@ -117,21 +119,22 @@ class Batches(Source):
         return batch
 
     def runs(self, trains: bool, one_by_one: bool) -> Iterator[Run]:
+        self._tell("on_epoch_begin")
         done = 0
         while self.limit is None or done < self.limit:
+            fresh = self.current is None
             if self.current is None:
                 self.current = self._begin()
             batch = next(self.current, self.END)
             if batch is not self.END:
                 done += 1
                 yield self._run(batch, trains)
-            elif done == 0 and self.used_up:
+                continue
+            self.current = None
+            if fresh or (self.ends and done == 0):
                 raise ValueError("x ran out of batches: expected some for each epoch, or an iterable that begins anew")
-            else:
-                self.used_up = hasattr(self.batches, "__next__")  # an iterator does not begin anew
-                self.current = None
-                if self.limit is None or self.used_up:
-                    break
+            if self.limit is None or self.ends:
+                break
 
     def _run(self, batch: Any, trains: bool) -> Run:
         x, y, weight = unpack(batch)
@@ -140,10 +143,13 @@ class Batches(Source):
             return lambda trainer: trainer.train(samples, n, None, 0, 1)
         return lambda trainer: trainer.measure(samples, n, 0, 1)
 
-    def epoch_done(self) -> None:
-        self.model.epochs_trained += 1
-        if hasattr(self.batches, "on_epoch_end"):
-            self.batches.on_epoch_end()
+    def epoch_done(self, trains: bool) -> None:
+        self.model.epochs_trained += trains
+        self._tell("on_epoch_end")
+
+    def _tell(self, hook: str) -> None:
+        if hasattr(self.batches, hook):
+            getattr(self.batches, hook)()
 
 
 def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:

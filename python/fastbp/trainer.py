@@ -33,6 +33,7 @@ class Trainer:
         self.optimizer = optimizer
         self.kernel = optimizer.kernel
         self.known: tuple[int, int] | None = None  # the versions of the settings that the core has
+        self.penalties_stored = False  # whether the stored gradients have the slopes of the regularisers in them
         self.loss = loss
         self.metrics = [metric for metric, _ in metrics]
         self.own_metrics = [(metric, weighted) for metric, weighted in metrics if metric.kernel is None]
@@ -154,7 +155,7 @@ class Trainer:
         """One step by the gradients that are stored."""
         self._hand_over_settings()
         self._hand_over_rates(1)
-        self.core.apply_gradients()
+        self.core.apply_gradients(not self.penalties_stored)
         for view, constraint in self.own_constraints:
             view[...] = constraint(view)
 
@@ -184,6 +185,7 @@ class Trainer:
         self._hand_over_settings()
         self.core.set_threads(get_num_threads())
         loss, count, *_ = self.core.gradients(samples)
+        self.penalties_stored = True
         return float(loss / count)
 
     # ---- results ----

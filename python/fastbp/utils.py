@@ -8,7 +8,56 @@ import numpy.typing as npt
 
 from fastbp import _data, _seeds
 
-__all__ = ["normalize", "set_random_seed", "to_categorical"]
+__all__ = ["PyDataset", "normalize", "set_random_seed", "to_categorical"]
+
+
+class PyDataset:
+    """Batches by number, for ``fit``, ``evaluate`` and ``predict``: (x, y) or (x, y, sample_weight).
+
+    A class of your own defines ``__len__`` and ``__getitem__``. Batches are made in the thread that trains, when they
+    are needed.
+
+    Args:
+        workers: 1, for there are no other threads.
+        use_multiprocessing: False, nor other processes.
+        max_queue_size: 10, as in Keras; there is no queue.
+
+    >>> class Squares(PyDataset):
+    ...     def __len__(self):
+    ...         return 3
+    ...
+    ...     def __getitem__(self, index):
+    ...         x = np.arange(4.0) + 4 * index
+    ...         return x, x**2
+    >>> Squares().num_batches, Squares()[1][0].tolist()
+    (3, [4.0, 5.0, 6.0, 7.0])
+    """
+
+    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
+        for name, value, only in (
+            ("workers", workers, 1),
+            ("use_multiprocessing", use_multiprocessing, False),
+            ("max_queue_size", max_queue_size, 10),
+        ):
+            if value != only:
+                raise ValueError(f"{name} must be {only}: batches are made in the thread that trains; got {value!r}")
+
+    @property
+    def num_batches(self) -> int:
+        """How many batches there are."""
+        return len(self)
+
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__} needs a __len__, the number of batches")
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} needs a __getitem__, the batch of a number")
+
+    def on_epoch_begin(self) -> None:
+        """Called before each time through the batches."""
+
+    def on_epoch_end(self) -> None:
+        """Called after each time through the batches."""
 
 
 def set_random_seed(seed: int) -> None:

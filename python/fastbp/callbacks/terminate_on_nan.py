@@ -26,6 +26,9 @@ class TerminateOnNaN(Callback):
         self.raise_error = raise_error
         self.restore_weights = restore_weights
 
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._diverged = False
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if self.restore_weights:
             self._weights = self.model.get_weights()
@@ -34,9 +37,17 @@ class TerminateOnNaN(Callback):
         loss = (logs or {}).get("loss", 0.0)
         if math.isfinite(loss):
             return
-        if self.restore_weights:
-            self.model.set_weights(self._weights)
+        self._diverged = True
+        self._restore()
         if self.raise_error:
             raise RuntimeError(f"the loss is {loss} after batch {batch}; expected a finite number")
         print(f"Batch {batch}: the loss is {loss}, training ends")
         self.model.stop_training = True
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        if self._diverged:
+            self._restore()  # again, for running means took the weights' place
+
+    def _restore(self) -> None:
+        if self.restore_weights:
+            self.model.set_weights(self._weights)

@@ -1,7 +1,7 @@
 """Layers: what a network is made of."""
 
 from fastbp.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
-from fastbp.layers.base import Input, Layer, Variable
+from fastbp.layers.base import Input, Layer
 from fastbp.layers.dense import Dense
 from fastbp.layers.normalization import BatchNormalization, LayerNormalization, RMSNormalization
 from fastbp.layers.preprocessing import Flatten, Normalization, Rescaling
@@ -36,7 +36,6 @@ __all__ = [
     "Rescaling",
     "Residual",
     "Softmax",
-    "Variable",
 ]
 
 LAYERS = {
