@@ -627,7 +627,7 @@ class Sequential:
         >>> Sequential.from_config(config)
         <Sequential small: <Dense 3 linear>>
         """
-        inputs = [Input(self._network.inputs)] if self._network else [self._input] if self._input else []
+        inputs = [self._input] if self._input else [Input(self._network.inputs)] if self._network else []
         config: dict[str, Any] = saving.serialize(
             {"layers": [*inputs, *self._layers], "name": self.name, "dtype": self.dtype.name, "seed": self.seed}
         )
