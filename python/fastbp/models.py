@@ -573,6 +573,10 @@ class Sequential:
         train, samples, n = self._prepare(x, y, sample_weight)
         return _results(train.evaluate(samples, n, 0, 1), return_dict)
 
+    def predict_on_batch(self, x: Any) -> Array:
+        """What predict does, for one batch."""
+        return self.predict(x, verbose=0)
+
     def loss_and_gradients(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, list[Array]]:
         """The loss of one batch and its slope with respect to every weight; nothing is updated.
 
