@@ -8,11 +8,29 @@ import sys
 
 import numpy as np
 import pytest
+from every_optimizer import RULES
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
 import fastbp
-from fastbp import SGD, Adam, Dense, Input, Sequential, _files, initializers, losses, metrics, saving
+from fastbp import (
+    SGD,
+    Adam,
+    Dense,
+    Input,
+    Sequential,
+    _files,
+    activations,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    saving,
+)
+from fastbp.callbacks import LambdaCallback
+from fastbp.optimizers import schedules
 
 
 def numbers(*shape, seed=0):
@@ -43,9 +61,9 @@ def contents(path):
 def snapshot(model):
     """All that loading may change."""
     core = model._require_trainer().core
-    slots = [slot.copy() for views in core.slots() for slot in views]
-    rest = (core.iterations, model.epochs_trained, model.seed, model.optimizer.learning_rate)
-    return [*model.get_weights(), *slots], rest
+    slots = [slot.copy() for views in [*core.slots(), *core.buffers()] for slot in views]
+    rest = (core.batches, core.iterations, model._network.draws, model.epochs_trained, model.seed)
+    return [*model.get_weights(), *slots], (*rest, model.optimizer.learning_rate)
 
 
 # ---- weights ----
@@ -292,30 +310,85 @@ def test_a_file_has_the_usual_permissions(tmp_path):
 
 # ---- the state of training ----
 
-OPTIMIZERS = [
-    lambda: SGD(0.05),
-    lambda: SGD(0.05, momentum=0.9),
-    lambda: SGD(0.05, momentum=0.9, nesterov=True),
-    lambda: Adam(0.01),
-]
 
-
-@pytest.mark.parametrize("make", OPTIMIZERS, ids=lambda make: make().kernel)
+@pytest.mark.parametrize("kernel", RULES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_a_run_that_is_resumed_has_the_same_bits(tmp_path, make, dtype, shuffle):
+def test_a_run_that_is_resumed_has_the_same_bits(tmp_path, kernel, dtype, shuffle):
+    rule, options = RULES[kernel]
     settings = {"batch_size": 8, "shuffle": shuffle, "validation_data": (X, Y)}
-    straight, first = network(make(), dtype=dtype, seed=1), network(make(), dtype=dtype, seed=1)
+    straight, first = (network(rule(0.01, **options), dtype=dtype, seed=1) for _ in range(2))
     whole = straight.fit(X, Y, epochs=6, **settings).history
     begun = first.fit(X, Y, epochs=3, **settings).history
     saving.save_state(first, tmp_path / "s.safetensors")
-    resumed = network(make(), dtype=dtype)  # from the same code, without a seed
+    resumed = network(rule(0.01, **options), dtype=dtype)  # from the same code, without a seed
     epoch = saving.load_state(resumed, tmp_path / "s.safetensors")
     ended = resumed.fit(X, Y, epochs=6, initial_epoch=epoch, **settings)
     assert ended.epoch == [3, 4, 5]
     assert_same(resumed.get_weights(), straight.get_weights())
     assert snapshot(resumed)[1] == snapshot(straight)[1]
     assert whole == {name: begun[name] + ended.history[name] for name in whole}
+
+
+HIDDEN = {  # layers that keep something from batch to batch, or draw numbers
+    "Dropout": lambda: [layers.Dropout(0.5)],
+    "Dropout, seeded": lambda: [layers.Dropout(0.5, seed=3)],
+    "GaussianNoise": lambda: [layers.GaussianNoise(0.5)],
+    "GaussianDropout": lambda: [layers.GaussianDropout(0.5)],
+    "AlphaDropout": lambda: [layers.AlphaDropout(0.5)],
+    "BatchNormalization": lambda: [layers.BatchNormalization(momentum=0.5)],
+    "BatchNormalization, frozen": lambda: [layers.BatchNormalization(trainable=False)],
+    "Dense, frozen": lambda: [Dense(5, "tanh", trainable=False)],
+    "Dense, penalised and constrained": lambda: [
+        Dense(5, "tanh", kernel_regularizer="l1_l2", kernel_constraint="max_norm", activity_regularizer="l2")
+    ],
+    "Residual": lambda: [layers.Residual([Dense(4, "tanh"), layers.Dropout(0.25), layers.BatchNormalization()])],
+}
+STEPS = {  # settings of the optimiser that keep something from step to step
+    "schedule": lambda: {"learning_rate": schedules.CosineDecay(0.1, 30)},
+    "ema": lambda: {"use_ema": True, "ema_momentum": 0.75},
+    "ema, overwriting": lambda: {"use_ema": True, "ema_momentum": 0.75, "ema_overwrite_frequency": 4},
+    "accumulation": lambda: {"gradient_accumulation_steps": 4},  # an epoch has 7 batches: it stops within one
+    "accumulation and ema": lambda: {"gradient_accumulation_steps": 4, "use_ema": True, "ema_momentum": 0.75},
+    "decay": lambda: {"weight_decay": 0.25},
+    "clipping": lambda: {"global_clipnorm": 0.125},
+}
+CASES = [pytest.param(make, dict, id=name) for name, make in HIDDEN.items()]
+CASES += [pytest.param(list, make, id=name) for name, make in STEPS.items()]
+
+
+@pytest.mark.parametrize(("hidden", "steps"), CASES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("whole", [False, True], ids=["state", "model"])
+def test_whatever_a_run_keeps_is_resumed_with_the_same_bits(tmp_path, hidden, steps, dtype, whole):
+    """Saved while it runs, for running means take the weights' place at the end of a fit."""
+    path = tmp_path / "s.safetensors"
+
+    def make(seed):
+        model = Sequential([Input((3,)), Dense(5, "tanh"), *hidden(), Dense(2)], dtype=dtype, seed=seed)
+        optimizer = Adam(**({"learning_rate": 0.01} | steps()))
+        optimizer.exclude_from_weight_decay(var_list=model.layers[0].weights)
+        model.compile(optimizer, "mse", metrics=["mae"])
+        return model
+
+    def save(epoch, logs):
+        if epoch == 2:
+            model.save(path) if whole else saving.save_state(model, path)
+
+    model = make(seed=1)
+    straight = model.fit(X, Y, batch_size=8, epochs=6, callbacks=LambdaCallback(on_epoch_end=save)).history
+    if whole:
+        resumed, epoch = fastbp.load_model(path), 3
+        resumed.optimizer.exclude_from_weight_decay(var_list=resumed.layers[0].weights)  # which no config says
+    else:
+        resumed = make(seed=None)
+        epoch = saving.load_state(resumed, path)
+    rest = resumed.fit(X, Y, batch_size=8, epochs=6, initial_epoch=epoch).history
+    assert {name: values[3:] for name, values in straight.items()} == rest
+    for array, other in zip(snapshot(resumed)[0], snapshot(model)[0], strict=True):
+        np.testing.assert_array_equal(array, other, strict=True)
+    assert snapshot(resumed)[1] == snapshot(model)[1]
+    assert_same([resumed.predict(X)], [model.predict(X)])
 
 
 def test_the_shuffles_are_resumed_too(tmp_path):
@@ -390,8 +463,13 @@ def test_slots_of_other_kernels_of_one_class_do_not_fit(tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"iterations": -1},
-        {"iterations": 1.5},
+        {"batches": -1},
+        {"batches": 1.5},
+        {"batches": 10**12},  # the optimiser catches up with its steps one by one
+        {"draws": 2**32},
+        {"epochs_trained": 2**32},
+        {"epoch": 2**32},
+        {"seed": 2**64},
         {"epoch": None},
         {"seed": "0"},
         {"learning_rate": "fast"},
@@ -447,14 +525,44 @@ def test_a_model_without_a_loss_has_a_state(tmp_path):
 
 # ---- parts ----
 
+ARGUMENTS = {  # of parts that cannot be made without, and of some that hold others
+    "Activation": {"activation": activations.elu.with_settings(0.5)},
+    "CosineDecay": {"initial_learning_rate": 0.5, "decay_steps": 9, "warmup_target": 0.75, "warmup_steps": 2},
+    "CosineDecayRestarts": {"initial_learning_rate": 0.5, "first_decay_steps": 9},
+    "Dense": {"units": 2, "activation": activations.leaky_relu.with_settings(0.25), "kernel_regularizer": "l1_l2"},
+    "ExponentialDecay": {"initial_learning_rate": 0.5, "decay_steps": 9, "decay_rate": 0.5},
+    "GaussianNoise": {"stddev": 0.5},
+    "Input": {"shape": (4, 2)},
+    "InverseTimeDecay": {"initial_learning_rate": 0.5, "decay_steps": 9, "decay_rate": 0.5},
+    "OneCycle": {"max_learning_rate": 0.5, "total_steps": 9},
+    "PiecewiseConstantDecay": {"boundaries": [3], "values": [0.5, 0.25]},
+    "PrecisionAtRecall": {"recall": 0.5},
+    "PolynomialDecay": {"initial_learning_rate": 0.5, "decay_steps": 9},
+    "RecallAtPrecision": {"precision": 0.5},
+    "Rescaling": {"scale": np.array([0.5, 0.25])},
+    "SensitivityAtSpecificity": {"specificity": 0.5},
+    "SpecificityAtSensitivity": {"sensitivity": 0.5},
+    "SGD": {"learning_rate": schedules.OneCycle(0.5, 9), "momentum": 0.5},
+    **{name: {"rate": 0.5} for name in ("AlphaDropout", "Dropout", "GaussianDropout")},
+}
+
+
+def nested():
+    """Arguments that are parts themselves, so made anew for each."""
+    inner = layers.Residual([Dense(3, kernel_constraint="unit_norm"), layers.LayerNormalization()])
+    return {"Residual": {"layers": [inner, Dense(2)]}, "Sequential": {"layers": [Input(2), Dense(1)]}}
+
+
 PARTS = [
     Input(3),
     Dense(4, "relu", False, "he_normal", initializers.Constant(0.5), name="named"),
+    Dense(4, trainable=False, bias_regularizer=regularizers.L1(0.25)),
     initializers.RandomUniform(-0.5, 0.25, seed=2**64 - 1),
     losses.BinaryCrossentropy(from_logits=True),
     losses.MeanSquaredError(),
     metrics.get("mae"),
     SGD(0.25, 0.5, True),
+    SGD(clipnorm=1.0, use_ema=True, ema_overwrite_frequency=3, gradient_accumulation_steps=2, name="mine"),
 ]
 
 
@@ -467,15 +575,14 @@ def test_a_part_can_be_made_again_from_its_config(part):
 
 @pytest.mark.parametrize("kind", saving.TABLES)
 def test_every_part_comes_back_through_json(kind):
-    made = {
-        "layer": {"Input": {"shape": 2}, "Dense": {"units": 2}},
-        "model": {"Sequential": {"layers": [Input(2), Dense(1)]}},
-    }
+    arguments = ARGUMENTS | nested()
     members = saving._members(kind)
     for name in members:
+        if name == "mean_metric_wrapper":
+            continue  # it holds a function
         part = members[name]
         if isinstance(part, type):
-            part = part(**made.get(kind, {}).get(name, {}))
+            part = part(**arguments.get(part.__name__, {}))
         data = json.loads(json.dumps(saving.serialize(part)))
         if isinstance(data, str):
             assert members[data] is part
@@ -484,6 +591,60 @@ def test_every_part_comes_back_through_json(kind):
         again = saving.deserialize(data, kind)
         assert type(again) is type(part)
         assert saving.serialize(again) == data
+
+
+@pytest.mark.parametrize("schedule", [None, schedules.ExponentialDecay(0.5, 10, 0.5)], ids=["rate", "schedule"])
+@pytest.mark.parametrize("name", list(optimizers.OPTIMIZERS))
+def test_an_optimizer_comes_back_with_its_schedule(name, schedule):
+    optimizer = optimizers.OPTIMIZERS.members[name](schedule or 0.125)
+    again = saving.deserialize(json.loads(json.dumps(saving.serialize(optimizer))), "optimizer")
+    assert repr(again) == repr(optimizer)
+
+
+def test_a_nested_block_computes_the_same_and_may_have_a_projection(tmp_path):
+    model = Sequential([Input((3,)), *(layers.Residual(**nested()["Residual"]) for _ in range(2))])
+    model.save(tmp_path / "m.safetensors")
+    same = fastbp.load_model(tmp_path / "m.safetensors")
+    assert_same([same.predict(X)], [model.predict(X)])
+    assert "0/residual/residual/dense/kernel" in contents(tmp_path / "m.safetensors")[0]
+    other = Sequential([Input((3,)), *(layers.Residual(**nested()["Residual"], name=f"a/{i}") for i in range(2))])
+    other.load_weights(tmp_path / "m.safetensors")
+    assert_same(other.get_weights(), model.get_weights())
+
+
+def test_layers_that_prepare_data_come_back_with_what_they_know(tmp_path):
+    scale = layers.Normalization()
+    scale.adapt(numbers(50, 6) * 3 + 1)
+    model = Sequential(
+        [Input((2, 3)), layers.Flatten(), layers.Rescaling(np.float32(0.1), [1.0, 2.0]), scale, Dense(2)]
+    )
+    model.save(tmp_path / "m.safetensors")
+    same = fastbp.load_model(tmp_path / "m.safetensors")
+    assert same.get_config() == model.get_config()
+    assert_same([same.predict(numbers(4, 2, 3))], [model.predict(numbers(4, 2, 3))])
+
+
+def test_functions_of_the_users_own_are_named_and_not_saved(tmp_path):
+    square = activations.CustomActivation(lambda x: x * x, lambda x: 2 * x, name="square")
+    own_loss = losses.CustomLoss(lambda y, p: ((p - y).sum(1), np.ones_like(p)), name="difference")
+    with pytest.raises(ValueError, match="activation square> cannot be saved: CustomActivation is none of fastbp's"):
+        Sequential([Input((3,)), Dense(2, square)]).save(tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match=r"difference.* cannot be saved: CustomLoss is none of fastbp's"):
+        network(loss=own_loss).save(tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match=r"difference.* cannot be saved: function is none of fastbp's"):
+        network(metrics=[difference]).save(tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match="cannot be saved: Halving is none of fastbp's"):
+        network(SGD(Halving())).save(tmp_path / "m.safetensors")
+    assert os.listdir(tmp_path) == []
+
+
+def difference(y_true, y_pred):
+    return (y_pred - y_true).mean(axis=-1)
+
+
+class Halving(schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return 0.5**step
 
 
 def test_the_same_name_in_two_tables_is_no_problem():

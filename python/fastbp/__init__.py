@@ -31,9 +31,13 @@ from fastbp import (
 from fastbp._core import __version__
 from fastbp.callbacks import Callback, EarlyStopping, History
 from fastbp.config import show_config
-from fastbp.layers import Dense, Input
+from fastbp.initializers import Initializer
+from fastbp.layers import Dense, Input, Layer
+from fastbp.losses import Loss
+from fastbp.metrics import Metric
 from fastbp.models import Sequential
-from fastbp.optimizers import SGD, Adam
+from fastbp.optimizers import SGD, Adam, Optimizer
+from fastbp.regularizers import Regularizer
 from fastbp.saving import load_model
 from fastbp.threads import get_num_threads, num_threads, set_num_threads
 
@@ -46,7 +50,13 @@ __all__ = [
     "Dense",
     "EarlyStopping",
     "History",
+    "Initializer",
     "Input",
+    "Layer",
+    "Loss",
+    "Metric",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "__version__",
     "activations",

@@ -596,6 +596,10 @@ class Sequential:
         train, samples, n = self._prepare(x, y, sample_weight)
         return _results(train.evaluate(samples, n, 0, 1), return_dict)
 
+    def predict_on_batch(self, x: Any) -> Array:
+        """What predict does, for one batch."""
+        return self.predict(x, verbose=0)
+
     def loss_and_gradients(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, list[Array]]:
         """The loss of one batch and its slope with respect to every weight; nothing is updated.
 
@@ -652,7 +656,7 @@ class Sequential:
         >>> Sequential.from_config(config)
         <Sequential small: <Dense 3 linear>>
         """
-        inputs = [Input(self._network.inputs)] if self._network else [self._input] if self._input else []
+        inputs = [self._input] if self._input else [Input(self._network.inputs)] if self._network else []
         config: dict[str, Any] = saving.serialize(
             {"layers": [*inputs, *self._layers], "name": self.name, "dtype": self.dtype.name, "seed": self.seed}
         )

@@ -1,9 +1,9 @@
 """Saving and loading: weights, the state of training, and whole models.
 
 The files are one format. Their tensors are the weights, named "0/dense/kernel": the number of the layer, its name, that
-of the weight. The state of training adds the optimiser's slots, "optimizer/momentum/0": the slot, the number of the
-weight; and the entry ``state``, what training counts. A whole model adds the entries ``config`` and ``compile``: its
-parts. So weights can be loaded from any of them.
+of the weight. The state of training adds what the optimiser remembers, "optimizer/momentum/0": the slot, the number of
+the weight; and the entry ``state``, what training counts. A whole model adds the entries ``config`` and ``compile``:
+its parts. So weights can be loaded from any of them.
 
 A part is written as its kind, the name of its class, and the arguments that make an equal one. Loading makes objects of
 the classes in ``TABLES`` alone, and executes nothing.
@@ -18,12 +18,15 @@ import numpy.typing as npt
 from fastbp import _core
 from fastbp._files import File, Path, checked_path, read, write
 from fastbp._registry import Registry, unknown_name
-from fastbp.activations import ACTIVATIONS
+from fastbp.activations import ACTIVATIONS, Activation
+from fastbp.constraints import CONSTRAINTS
 from fastbp.initializers import INITIALIZERS
 from fastbp.layers import LAYERS, Input
 from fastbp.losses import LOSSES
 from fastbp.metrics import METRICS
-from fastbp.optimizers import OPTIMIZERS
+from fastbp.optimizers import OPTIMIZERS, Optimizer
+from fastbp.optimizers.schedules import SCHEDULES
+from fastbp.regularizers import REGULARIZERS
 
 __all__ = [
     "deserialize",
@@ -39,11 +42,14 @@ __all__ = [
 Array = npt.NDArray[Any]
 TABLES: dict[str, Registry[Any] | dict[str, Any]] = {  # by kind; models add theirs
     "activation": ACTIVATIONS,
+    "constraint": CONSTRAINTS,
     "initializer": INITIALIZERS,
     "layer": {"Input": Input, **LAYERS},
     "loss": LOSSES,
     "metric": METRICS,
     "optimizer": OPTIMIZERS,
+    "regularizer": REGULARIZERS,
+    "schedule": SCHEDULES,
 }
 
 
@@ -55,36 +61,43 @@ def _members(kind: str) -> Mapping[str, Any]:
     return table.members if isinstance(table, Registry) else table
 
 
-def _classes(kind: str) -> dict[str, Any]:
-    return {member.__name__: member for member in _members(kind).values() if isinstance(member, type)}
+def _named(kind: str) -> dict[str, Any]:
+    """Classes by their names, and activations, which are objects with settings, by theirs."""
+    return {m.__name__ if isinstance(m, type) else name: m for name, m in _members(kind).items()}
+
+
+def _described(part: Any) -> Any:
+    """Kind, class name and arguments; the name alone of an activation whose settings are the usual ones."""
+    name = part.name if isinstance(part, Activation) else type(part).__name__
+    for kind in TABLES:
+        member: Any = _named(kind).get(name)
+        if type(part) in (member, type(member)):
+            config = part._arguments() if isinstance(part, Optimizer) else part.get_config()  # with parts, not configs
+            if isinstance(part, Activation) and config == member.get_config():
+                return name
+            return {"kind": kind, "class_name": name, "config": serialize(config)}
+    raise ValueError(f"{part!r} cannot be saved: {type(part).__name__} is none of fastbp's own parts")
 
 
 def serialize(value: Any) -> Any:
-    """A part, or what holds some, as JSON has it: kind, class name and arguments; a part without arguments as its name.
+    """A part, or what holds some, as JSON has it: kind, class name and arguments.
 
     Raises:
         ValueError: for an object that is not in fastbp's tables, for nothing could make it again.
 
-    >>> from fastbp import activations, losses
-    >>> serialize([activations.relu, losses.BinaryCrossentropy()])
-    ['relu', {'kind': 'loss', 'class_name': 'BinaryCrossentropy', 'config': {'from_logits': False}}]
+    >>> from fastbp import activations, regularizers
+    >>> serialize([activations.relu, regularizers.L2(0.5)])
+    ['relu', {'kind': 'regularizer', 'class_name': 'L2', 'config': {'l2': 0.5}}]
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    if isinstance(value, np.generic):
-        return value.item()
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
     if isinstance(value, (list, tuple)):
         return [serialize(item) for item in value]
     if isinstance(value, Mapping):
         return {name: serialize(item) for name, item in value.items()}
-    name = type(value).__name__
-    for kind in TABLES:
-        if _classes(kind).get(name) is type(value):
-            return {"kind": kind, "class_name": name, "config": serialize(value.get_config())}
-        for key, member in _members(kind).items():
-            if member is value:
-                return key
-    raise ValueError(f"{value!r} cannot be saved: {name} is none of fastbp's own parts")
+    return _described(value)
 
 
 def deserialize(data: Any, kind: str | None = None) -> Any:
@@ -112,13 +125,14 @@ def _make(part: dict[str, Any]) -> Any:
     kind, name, config = str(part.get("kind")), str(part["class_name"]), part.get("config")
     if kind not in TABLES:
         raise unknown_name("kind of part", kind, TABLES)
-    classes = _classes(kind)
-    if name not in classes:
-        raise unknown_name(kind, name, classes)
+    members = _named(kind)
+    if name not in members:
+        raise unknown_name(kind, name, members)
     if not isinstance(config, dict):
         raise ValueError(f"the config of {kind} {name} is {config!r}; expected arguments by name")
+    member = members[name]
     try:
-        return classes[name](**config)
+        return member(**config) if isinstance(member, type) else member.with_settings(**config)
     except (TypeError, ValueError) as error:
         raise ValueError(f"cannot make the {kind} {name}: {error}") from None
 
@@ -129,7 +143,7 @@ def _make(part: dict[str, Any]) -> Any:
 def _weights(model: Any) -> dict[str, Array]:
     """Views of the weights by the names that they have in files."""
     return {
-        f"{i}/{layer.name}/{name}": weight
+        f"{i}/{layer.name.replace('/', '_')}/{name}": weight
         for i, layer in enumerate(model.layers)
         for name, weight in zip(layer.weight_names, layer.weights, strict=True)
     }
@@ -137,7 +151,8 @@ def _weights(model: Any) -> dict[str, Array]:
 
 def _place(name: str) -> tuple[str, str]:
     """Number of the layer and name of the weight: what must be the same where layers are named otherwise."""
-    return name.split("/", 1)[0], name.rsplit("/", 1)[-1]
+    number, _, weight = (*name.split("/", 2), "", "")[:3]
+    return number, weight
 
 
 def _fitting_weights(model: Any, file: File) -> list[Array]:
@@ -193,21 +208,20 @@ def load_weights(model: Any, filepath: Path) -> None:
 
 
 def _slots(trainer: Any) -> dict[str, Array]:
-    """Views of the optimiser's slots by the names that they have in files."""
+    """Views of the optimiser's slots, and of what else a step leaves for the next, by the names that files have."""
+    names = [*_core.optimizer_fields(trainer.kernel)[0], "running_mean", "accumulated_gradient"]
+    arrays = [*trainer.core.slots(), *trainer.core.buffers()]
     return {
-        f"optimizer/{slot}/{i}": view
-        for slot, views in zip(_core.optimizer_fields(trainer.kernel)[0], trainer.core.slots(), strict=True)
-        for i, view in enumerate(views)
+        f"optimizer/{name}/{i}": view for name, views in zip(names, arrays, strict=True) for i, view in enumerate(views)
     }
 
 
-STATE: dict[str, Any] = {  # what training counts, and its types
-    "optimizer": str,
-    "learning_rate": float | None,
-    "iterations": int,
-    "epochs_trained": int,
-    "epoch": int,
-    "seed": int,
+COUNTS = {  # what training counts, and what that must be below
+    "batches": 10**12,
+    "draws": 2**32,
+    "epochs_trained": 2**32,
+    "epoch": 2**32,
+    "seed": 2**64,
 }
 
 
@@ -222,7 +236,8 @@ def _state(model: Any, epoch: int | None = None) -> tuple[dict[str, Array], dict
     state = {
         "optimizer": type(model.optimizer).__name__,
         "learning_rate": _constant_rate(model.optimizer),
-        "iterations": trainer.core.iterations,
+        "batches": trainer.core.batches,
+        "draws": trainer.network.draws,
         "epochs_trained": model.epochs_trained,
         "epoch": model.epochs_trained if epoch is None else epoch,
         "seed": model.seed,
@@ -232,12 +247,31 @@ def _state(model: Any, epoch: int | None = None) -> tuple[dict[str, Array], dict
 
 def _checked_state(file: File) -> dict[str, Any]:
     state = file.json("state")
-    for name, kind in STATE.items():
-        value = state.get(name) if isinstance(state, dict) else None
-        if not isinstance(value, kind) or (isinstance(value, int) and value < 0):
-            raise ValueError(f"{file.path}: its state has the {name} {value!r}")
-    checked: dict[str, Any] = state
-    return checked
+    if not isinstance(state, dict):
+        raise ValueError(f"{file.path}: its state is {state!r}; expected counts by name")
+
+    def require(name: str, holds: bool) -> None:
+        if not holds:
+            raise ValueError(f"{file.path}: its state has the {name} {state.get(name)!r}")
+
+    require("optimizer", isinstance(state.get("optimizer"), str))
+    require("learning_rate", isinstance(state.get("learning_rate"), float | None))
+    for name, end in COUNTS.items():
+        count = state.get(name)
+        require(name, isinstance(count, int) and 0 <= count < end)
+    return state
+
+
+def _reseed(model: Any, seed: int) -> None:
+    """Makes the network anew, for shuffles and the numbers of random layers come from its seed."""
+    before, optimizer = model.weights, model.optimizer
+    model.seed = seed
+    model._make_network(model._network.inputs)
+    optimizer._excluded_weights = {
+        new.ctypes.data: new
+        for old, new in zip(before, model.weights, strict=True)
+        if old.ctypes.data in optimizer._excluded_weights
+    }
 
 
 def _restore(model: Any, file: File) -> int:
@@ -261,12 +295,13 @@ def _restore(model: Any, file: File) -> int:
 
     if state["learning_rate"] is not None and _constant_rate(model.optimizer) is not None:
         model.optimizer.learning_rate = state["learning_rate"]
-    if state["seed"] != model.seed:  # the core's shuffles come from it
-        model.seed, model._trainer = state["seed"], None
+    if state["seed"] != model.seed:
+        _reseed(model, state["seed"])
         trainer = model._require_trainer(loss=False)
     model.set_weights(weights)
     trainer._hand_over_settings()  # before the steps are counted, and these before the slots, which they may set
-    trainer.core.iterations = state["iterations"]
+    trainer.core.batches = state["batches"]
+    trainer.network.draws = state["draws"]
     for name, view in _slots(trainer).items():
         view[...] = slots[name]
     model.epochs_trained = state["epochs_trained"]
@@ -277,7 +312,8 @@ def _restore(model: Any, file: File) -> int:
 def save_state(model: Any, filepath: Path, epoch: int | None = None, overwrite: bool = True) -> None:
     """Saves all that a compiled model needs to go on training with the same bits.
 
-    These are weights, the optimiser's slots, steps and learning rate, the seed and the epochs trained.
+    These are the weights, what the optimiser remembers of earlier steps, its learning rate, the seed, and how many
+    batches and epochs came before.
 
     Args:
         model: the model.
