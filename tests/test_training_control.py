@@ -353,6 +353,15 @@ def test_memory_maps(tmp_path):
     assert bits(model) == bits(by_arrays())
 
 
+@pytest.fixture
+def heeds_sigint():
+    """A shell's background jobs ignore the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_sigint")
 def test_ctrl_c_leaves_a_model_that_can_be_used():
     model = made(optimizer=Adam(0.01))
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
