@@ -100,7 +100,7 @@ class Layer(Configurable):
 
     def _specs(self, inputs: int) -> list[Spec]:
         """What the core is to make; several layers of it, or none."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} is none of fastbp's layers, which the core computes")
 
     def _variables(self, inputs: int) -> list[Variable]:
         """The weights, in the order of the core."""
