@@ -39,7 +39,9 @@ void Optimizer<T>::begin_step(double learning_rate) {
   hyperparameters_[0] = learning_rate;
   keep_ = 1 - learning_rate * weight_decay_;
   for (++iterations_; prepared_ < iterations_;) {
+    const double before = memory_;
     kernel_.prepare(shared_, &memory_, hyperparameters_.data(), static_cast<double>(++prepared_));
+    if (memory_ == before) prepared_ = std::max(prepared_, iterations_ - 1);  // the steps between change nothing
   }
 }
 
