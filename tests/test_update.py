@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from every_optimizer import RULES
 
 import fastbp
-from fastbp import SGD, Dense, Input, Sequential, constraints, regularizers
+from fastbp import SGD, Dense, Input, Sequential, _core, constraints, layers, regularizers
 from fastbp.optimizers import AdamW
 from fastbp.optimizers.schedules import ExponentialDecay
 
@@ -75,6 +76,27 @@ def test_any_number_of_threads_and_stored_gradients_give_the_same_bits(optimizer
                 assert core.team_size == team
             found.add((str(history), *bits(model)))
     assert len(found) == 1
+
+
+def penalised(rule, isa, dtype, **settings):
+    """Two epochs whose last batches are smaller: losses and weights."""
+    cls, options = RULES[rule]
+    penalties = {"kernel_regularizer": regularizers.L1L2(0.01, 0.02), "bias_regularizer": regularizers.L1(0.01)}
+    norms = {"gamma_regularizer": regularizers.L2(0.02), "beta_regularizer": regularizers.L2(0.05)}
+    model = Sequential([Input((5,))], dtype=dtype, seed=1)
+    model._isa = isa
+    for layer in (Dense(33, "tanh", **penalties), layers.LayerNormalization(**norms), Dense(3, **penalties)):
+        model.add(layer)
+    model.compile(cls(0.01, **options, **settings), "mse")
+    return [model.fit(X, Y, batch_size=batch, verbose=0).history for batch in (40, 6)], bits(model)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_slopes_of_penalties_have_the_same_bits_in_registers_and_in_memory(isa, rule, dtype):
+    """A limit that is never met has the gradients in memory, and nothing else."""
+    assert penalised(rule, isa, dtype) == penalised(rule, isa, dtype, clipvalue=1e30)
 
 
 @by_optimizer

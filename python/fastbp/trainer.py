@@ -12,6 +12,7 @@ from fastbp.layers.base import Variable
 from fastbp.losses import Loss
 from fastbp.metrics import Metric
 from fastbp.optimizers import Optimizer
+from fastbp.regularizers import L1L2
 from fastbp.threads import get_num_threads
 
 __all__ = ["Trainer"]
@@ -104,9 +105,8 @@ class Trainer:
         self.core.set_update(settings, [self._treatment(variable, view) for variable, view in variables])
         self.known = versions
 
-    def _treatment(self, variable: Variable, view: Array) -> tuple[bool, float, float, str, list[float], int]:
-        penalty, constraint = variable.regularizer, variable.constraint
-        l1, l2 = (penalty.l1, penalty.l2) if penalty else (0.0, 0.0)
+    def _treatment(self, variable: Variable, view: Array) -> tuple[bool, float, float, bool, str, list[float], int]:
+        penalty, constraint = variable.regularizer or L1L2(), variable.constraint
         decays = self.optimizer.uses_weight_decay(variable.name.rpartition("/")[2], view)
         name, numbers, norm = "", [], 0
         if type(constraint) is NonNeg:
@@ -116,7 +116,7 @@ class Trainer:
             norm = _norm_of(constraint, view)
         elif constraint is not None and variable.trainable:
             self.own_constraints.append((view, constraint))
-        return decays, l1, l2, name, numbers, norm
+        return decays, penalty.l1, penalty.l2, penalty.per_sample, name, numbers, norm
 
     def _hand_over_rates(self, steps: int) -> None:
         if self.optimizer.schedule is not None:
