@@ -27,7 +27,13 @@ class Trainer:
     """What the core needs to train: it is told of changes, and asked for batches."""
 
     def __init__(
-        self, model: Any, network: Any, optimizer: Optimizer, loss: Loss | None, metrics: list[tuple[Metric, bool]]
+        self,
+        model: Any,
+        network: Any,
+        optimizer: Optimizer,
+        loss: Loss | None,
+        metrics: list[tuple[Metric, bool]],
+        loss_weight: float,
     ) -> None:
         self.model = model
         self.network = network
@@ -36,6 +42,7 @@ class Trainer:
         self.known: tuple[int, int] | None = None  # the versions of the settings that the core has
         self.penalties_stored = False  # whether the stored gradients have the slopes of the regularisers in them
         self.loss = loss
+        self.loss_weight = loss_weight
         self.metrics = [metric for metric, _ in metrics]
         self.own_metrics = [(metric, weighted) for metric, weighted in metrics if metric.kernel is None]
         self.own_constraints: list[tuple[Array, Constraint]] = []
@@ -55,6 +62,7 @@ class Trainer:
         settings: dict[str, Any] = {
             "metrics": [(m.kernel, m.kernel_settings_for(outputs), weighted) for m, weighted in metrics if m.kernel],
             "reduction": REDUCTIONS.get(loss.reduction, "mean"),
+            "loss_weight": self.loss_weight,
         }
         if loss.ignore_class is not None:
             settings["ignored_label"] = loss.ignore_class

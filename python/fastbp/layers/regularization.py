@@ -11,8 +11,8 @@ def of_values(identifier: Any) -> regularizers.Regularizer | None:
     regularizer = regularizers.get(identifier)
     if regularizer is not None and regularizer.per_sample:
         raise ValueError(
-            "activity_regularizer must not be per_sample, which is for penalties on weights: those on outputs are means "
-            f"over the batch; got {regularizer!r}"
+            "activity_regularizer must not be per_sample, which is for penalties on weights: those on outputs are "
+            f"means over the batch; got {regularizer!r}"
         )
     return regularizer
 
