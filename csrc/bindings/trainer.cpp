@@ -104,6 +104,7 @@ typename Trainer<T>::Settings settings_of(const py::dict& d) {
                          : name == "weighted_mean" ? Reduction::weighted_mean
                                                    : Reduction::mean;
   }
+  if (d.contains("loss_weight")) settings.loss_weight = py::cast<double>(d["loss_weight"]);
   if (d.contains("ignored_label")) settings.ignored_label = py::cast<int32_t>(d["ignored_label"]);
   if (d.contains("own_loss_sparse")) settings.own_loss_sparse = py::cast<bool>(d["own_loss_sparse"]);
   if (d.contains("own_loss")) {  // (targets, outputs) -> (losses (n), slopes (n, outputs))
@@ -144,10 +145,10 @@ void set_update(Trainer<T>& trainer, const py::dict& d, const py::list& treatmen
   settings.mean_overwrites = static_cast<long>(number("ema_overwrite_frequency"));
   std::vector<Treatment> each;
   for (const py::handle of : treatments) {
-    using Fields = std::tuple<bool, double, double, std::string, std::vector<double>, int>;
-    const auto [decays, l1, l2, name, numbers, norm] = py::cast<Fields>(of);
+    using Fields = std::tuple<bool, double, double, bool, std::string, std::vector<double>, int>;
+    const auto [decays, l1, l2, per_sample, name, numbers, norm] = py::cast<Fields>(of);
     if (norm < 0 || norm > 2) throw std::invalid_argument("a norm is of columns (0), of rows (1) or of all (2)");
-    each.push_back({decays, l1, l2, {name, numbers, static_cast<Constraint::Norm>(norm)}});
+    each.push_back({decays, l1, l2, per_sample, {name, numbers, static_cast<Constraint::Norm>(norm)}});
   }
   trainer.update().set(settings, trainer.network().stack().parameters(), each);
 }

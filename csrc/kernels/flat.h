@@ -23,21 +23,28 @@ FASTBP_INLINE double sum_of(long n, F f) {
   return sum;
 }
 
-// dw += l1·sign(w) + 2·l2·w, if dw is not null; returns l1·Σ|w| + l2·Σw². n: whole vectors.
+// l1·Σ|w| + l2·Σw²
 template <typename T>
-double regularize(T* dw, const T* w, double l1, double l2, long n) {
+double penalty(const T* w, double l1, double l2, long n) {
   const T a = static_cast<T>(l1), b = static_cast<T>(l2);
-  if (dw) {
-    for (long i = 0; i < n; i += kLanes<T>) {
-      const V<T> v = load(w + i), zero = {};
-      const V<T> sign = v > zero ? broadcast<T>(a) : (v < zero ? broadcast<T>(-a) : zero);
-      store<T>(dw + i, load(dw + i) + sign + (b + b) * v);
-    }
-  }
   return sum_of<T>(n, [&](long i) {
     const V<T> v = load(w + i);
     return abs<T>(v) * a + v * v * b;
   });
+}
+
+// dw with the slope of the penalty: dw + l1·sign(w) + 2·l2·w
+template <typename T>
+FASTBP_INLINE V<T> penalized(V<T> dw, V<T> w, T l1, T l2) {
+  const V<T> zero = {};
+  const V<T> sign = w > zero ? broadcast<T>(l1) : (w < zero ? broadcast<T>(-l1) : zero);
+  return dw + sign + (l2 + l2) * w;
+}
+
+template <typename T>
+void penalize(T* dw, const T* w, double l1, double l2, long n) {
+  const T a = static_cast<T>(l1), b = static_cast<T>(l2);
+  for (long i = 0; i < n; i += kLanes<T>) store<T>(dw + i, penalized<T>(load(dw + i), load(w + i), a, b));
 }
 
 template <typename T>
@@ -60,7 +67,7 @@ void blend(T* mean, const T* x, double keep, long n) {
 }
 
 template <typename T>
-constexpr FlatKernels<T> kFlat = {regularize<T>, sum_of_squares<T>, clip<T>, blend<T>};
+constexpr FlatKernels<T> kFlat = {penalty<T>, penalize<T>, sum_of_squares<T>, clip<T>, blend<T>};
 
 }  // namespace
 }  // namespace fastbp

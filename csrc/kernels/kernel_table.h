@@ -143,7 +143,8 @@ struct NormalizationKernels {
 // See flat.h. n: whole vectors.
 template <typename T>
 struct FlatKernels {
-  double (*regularize)(T* dw, const T* w, double l1, double l2, long n);
+  double (*penalty)(const T* w, double l1, double l2, long n);
+  void (*penalize)(T* dw, const T* w, double l1, double l2, long n);
   double (*sum_of_squares)(const T* x, long n);
   void (*clip)(T* x, double scale, double most, long n);
   void (*blend)(T* mean, const T* x, double keep, long n);
@@ -165,9 +166,10 @@ struct OptimizerKernel {
   // What all parameters share at step `step` (counted from 1), computed once per step in double. `memory` is a number
   // that is kept from one step to the next, 1 before the first.
   void (*prepare)(double* shared, double* memory, const double* hyperparameters, double step);
-  // w is multiplied by `keep` first: what weight decay leaves of it.
+  // The slope of the penalty l1·Σ|w| + l2·Σw² is added to dw, with the bits of `penalize`. Then w is multiplied by
+  // `keep`: what weight decay leaves of it.
   void (*update)(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared, double keep,
-                 long rows, long cols);
+                 double l1, double l2, long rows, long cols);
 };
 
 // One of the functions of vec_math.h on an array; for tests.

@@ -4,6 +4,7 @@
 // parameters with its slots and its gradient. Zero gradients and slots leave zero parameters at zero: pads stay clean.
 #pragma once
 
+#include "kernels/flat.h"
 #include "kernels/kernel_table.h"
 #include "kernels/vec.h"
 
@@ -250,9 +251,10 @@ struct Lion {
   }
 };
 
-template <typename F, typename T>
-void update(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared, double keep,
-            long rows, long cols) {
+template <typename F, bool penalizes, typename T>
+FASTBP_INLINE void update_all(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared,
+                              double keep, double l1, double l2, long rows, long cols) {
+  const T a = static_cast<T>(l1), b = static_cast<T>(l2);
   T s[kMaxShared];
   for (int i = 0; i < kMaxShared; ++i) s[i] = static_cast<T>(shared[i]);
   for (long r = 0; r < rows; ++r) {
@@ -260,11 +262,23 @@ void update(T* w, T* const* slots, long stride, const T* dw, long dw_stride, con
       const long at = r * stride + c;
       V<T> slot[kMaxSlots];
       for (int j = 0; j < F::slots; ++j) slot[j] = load(slots[j] + at);
-      V<T> value = load(w + at) * static_cast<T>(keep);
-      F::template step<T>(value, slot, load(dw + r * dw_stride + c), s);
+      const V<T> before = load(w + at);
+      V<T> value = before * static_cast<T>(keep), slope = load(dw + r * dw_stride + c);
+      if constexpr (penalizes) slope = penalized<T>(slope, before, a, b);
+      F::template step<T>(value, slot, slope, s);
       for (int j = 0; j < F::slots; ++j) store<T>(slots[j] + at, slot[j]);
       store<T>(w + at, value);
     }
+  }
+}
+
+template <typename F, typename T>
+void update(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared, double keep,
+            double l1, double l2, long rows, long cols) {
+  if (l1 == 0 && l2 == 0) {
+    update_all<F, false>(w, slots, stride, dw, dw_stride, shared, keep, l1, l2, rows, cols);
+  } else {
+    update_all<F, true>(w, slots, stride, dw, dw_stride, shared, keep, l1, l2, rows, cols);
   }
 }
 

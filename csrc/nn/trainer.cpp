@@ -77,8 +77,7 @@ void Trainer<T>::apply_gradients(bool penalties) {
   const ParameterArena<T>& arena = network_->arena();
   std::vector<T> given;
   if (update_.needs_gradients()) given.assign(arena.gradients(), arena.gradients() + arena.size());
-  update_.begin();
-  if (penalties) update_.collect({}, me);
+  update_.begin(penalties ? PenaltyScale{1, 1} : PenaltyScale{});
   update_.apply(me);
   update_.finish(me);
   std::copy(given.begin(), given.end(), arena.gradients());
@@ -94,8 +93,11 @@ Totals Trainer<T>::run(const Samples<T>& samples, const int32_t* order, long bat
   run_team(team_size_, [&](const Member& me) {
     const FlushDenormals flush;
     for (long b = first; b < last; ++b) {
-      Batch batch = {samples, order, b * batch_size, std::min(batch_size, n - b * batch_size), 0};
-      batch.scale = scale_of(batch);
+      Batch batch = {samples, order, b * batch_size, std::min(batch_size, n - b * batch_size)};
+      const double scale = scale_of(batch);
+      batch.scale = settings_.loss_weight * scale;
+      batch.penalties = {1, scale};
+      if (b == first || mode == Mode::train) update_.measure(me);  // before any member can change a weight
       step(batch, mode, totals, failure, me);
       if (me.leads() && !failure.happened()) {
         try {
@@ -109,7 +111,6 @@ Totals Trainer<T>::run(const Samples<T>& samples, const int32_t* order, long bat
     }
   });
   failure.rethrow();
-  if (mode == Mode::evaluate) totals[0] += update_.penalty_now() * totals[1];
   return totals;
 }
 
@@ -128,7 +129,7 @@ void Trainer<T>::step(const Batch& batch, Mode mode, Totals& totals, Failure& fa
           &chunk_totals_[number * totals_], failure, by);
   };
   if (me.leads()) {
-    if (fused) update_.begin();
+    if (fused) update_.begin(batch.penalties);
     other_groups_.clear();
     for (int g = 1; mode != Mode::evaluate && g < groups; ++g) other_groups_.push_back(gradients_of(g));
   }
@@ -148,14 +149,15 @@ void Trainer<T>::step(const Batch& batch, Mode mode, Totals& totals, Failure& fa
   if (failure.happened()) return;
   if (me.leads()) {
     for (long i = 0; i < chunks * totals_; ++i) totals[i % totals_] += chunk_totals_[i];
+    totals[0] += update_.penalty(batch.penalties) * static_cast<double>(batch.count);
     if (mode == Mode::train) network_->set_draws(network_->draws() + 1);
   }
   if (mode == Mode::evaluate) return;
   if (!fused) {
     update_.collect(other_groups_, me);
-    if (mode == Mode::train && me.leads()) update_.begin();
+    if (mode == Mode::gradients) update_.penalize(batch.penalties, me);
+    if (mode == Mode::train && me.leads()) update_.begin(batch.penalties);
     me.wait();
-    if (me.leads()) totals[0] += update_.penalty() * static_cast<double>(batch.count);
     if (mode == Mode::train) update_.apply(me);
   }
   if (mode == Mode::train) update_.finish(me);

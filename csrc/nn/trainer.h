@@ -56,6 +56,7 @@ class Trainer {
     std::vector<MetricSpec> metrics;
     uint64_t seed = 0;
     Reduction reduction = Reduction::mean;
+    double loss_weight = 1;                // of the losses, beside penalties
     std::optional<int32_t> ignored_label;  // of samples that do not count
     bool own_loss_sparse = false;
     // Functions of the user's, called by the caller's thread, which may throw. values[s] = loss of sample s, and d =
@@ -122,7 +123,8 @@ class Trainer {
     const int32_t* order;
     long first;
     long count;
-    double scale;  // what its losses are multiplied by to become one
+    double scale = 0;  // what its losses are multiplied by to become one
+    PenaltyScale penalties = {};
   };
 
   Totals run(const Samples<T>& samples, const int32_t* order, long batch_size, long first, long last, Mode mode,

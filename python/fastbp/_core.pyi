@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 _Array = npt.NDArray[Any]
 _Totals = list[float]
-_Treatment = tuple[bool, float, float, str, list[float], int]  # decays, l1, l2, a constraint
+_Treatment = tuple[bool, float, float, bool, str, list[float], int]  # decays, l1, l2, per_sample, a constraint
 
 __version__: str
 compiler: str

@@ -184,6 +184,13 @@ def positive(value: Any, name: str) -> float:
     return number
 
 
+def truth(value: Any, name: str) -> bool:
+    """``value`` if it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False; got {type(value).__name__} {value!r}")
+    return bool(value)
+
+
 def one_of(value: Any, name: str, known: Collection[str]) -> str:
     """``value`` if it is one of a few words."""
     if not (isinstance(value, str) and value in known):

@@ -60,6 +60,7 @@ class Sequential:
         self.history: callbacks.History | None = None
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: losses.Loss | None = None
+        self._loss_weight = 1.0
         self._metrics: list[tuple[Any, bool]] = []  # as compile got them, and whether they are weighted
         self._layers: list[Layer] = []
         self._input: Input | None = None
@@ -297,7 +298,7 @@ class Sequential:
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
-        loss_weights: None = None,
+        loss_weights: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
         run_eagerly: bool = False,
@@ -311,7 +312,8 @@ class Sequential:
             optimizer: a name or an Optimizer.
             loss: a name, a Loss, or a function that gives losses and slopes; None if only steps of one's own are taken
                 (``forward``, ``backward``).
-            loss_weights: None, for there is one loss.
+            loss_weights: what the loss is multiplied by, but no penalty and no metric: a number, or a list or dict of
+                one.
             metrics: names, Metrics or functions to report; each sample counts once.
             weighted_metrics: the same, with samples counted by their sample_weight.
             run_eagerly: taken for Keras's sake, as the rest: they choose between ways of running a graph, of which
@@ -320,16 +322,16 @@ class Sequential:
             jit_compile: as run_eagerly.
             auto_scale_loss: as run_eagerly.
         """
-        if loss_weights is not None:
-            raise ValueError(f"loss_weights must be None: the model has one loss; got {loss_weights!r}")
+        new_weight = _loss_weight(loss_weights)
         new_optimizer, new_loss = optimizers.get(optimizer), None if loss is None else losses.get(loss)
         pairs = [(m, False) for m in _listed(metrics)] + [(m, True) for m in _listed(weighted_metrics)]
-        if new_loss is None and pairs:
-            raise ValueError("metrics need a loss; compile got none")
+        if new_loss is None and (pairs or loss_weights is not None):
+            raise ValueError("metrics and loss_weights need a loss; compile got none")
         names = ["loss", *(_metric(identifier, new_loss, None).name for identifier, _ in pairs if new_loss)]
         if len(set(names)) != len(names):
             raise ValueError(f"metrics must have different names; got {names[1:]}")
         self.optimizer, self.loss, self._metrics = new_optimizer, new_loss, pairs
+        self._loss_weight = new_weight
         self._trainer = None
 
     @property
@@ -351,7 +353,7 @@ class Sequential:
             assert self.optimizer is not None
             network = self._require_network()
             found = [(_metric(m, self._require_loss(), network.outputs), weighted) for m, weighted in self._metrics]
-            self._trainer = trainer.Trainer(self, network, self.optimizer, self.loss, found)
+            self._trainer = trainer.Trainer(self, network, self.optimizer, self.loss, found, self._loss_weight)
         return self._trainer
 
     def _samples(
@@ -569,7 +571,8 @@ class Sequential:
         """One step of the compiled optimiser by ``gradients``, which stay as they are.
 
         As in ``fit``, regularisers add their slopes first (unless ``loss_and_gradients`` has), and constraints come
-        last.
+        last. Penalties that are ``per_sample`` are not divided, for only a loss of one's own knows what it divides by;
+        ``loss_and_gradients`` divides them.
         """
         (self._trainer or self._require_trainer(loss=False)).apply_gradients()
 
@@ -676,6 +679,7 @@ class Sequential:
             {
                 "optimizer": self.optimizer,
                 "loss": self.loss,
+                "loss_weights": None if self._loss_weight == 1.0 else self._loss_weight,
                 "metrics": kinds[False],
                 "weighted_metrics": kinds[True],
             }
@@ -722,6 +726,16 @@ def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _loss_weight(value: Any) -> float:
+    """The factor of the one loss, from what Keras takes for several."""
+    if value is None:
+        return 1.0
+    values = list(value.values()) if isinstance(value, Mapping) else _listed(value)
+    if len(values) != 1:
+        raise ValueError(f"loss_weights must be one number, for the model has one loss; got {value!r}")
+    return _data.real(values[0], "loss_weights")
 
 
 def _metric(identifier: Any, loss: losses.Loss, outputs: int | None) -> metrics.Metric:
