@@ -646,7 +646,7 @@ def core_trainer(loss="mean_squared_error", optimizer="sgd", metrics=(), from_lo
 @pytest.mark.parametrize(
     ("loss", "samples", "batches", "message"),
     [
-        ("mean_squared_error", (matrix(4, 2), matrix(4, 2)), (1, None, 0, 4), "x does not have the network's columns"),
+        ("mean_squared_error", (matrix(4, 2), matrix(4, 2)), (1, None, 0, 4), "x has 2 columns; the network expects 3"),
         ("mean_squared_error", (matrix(4, 3), matrix(4, 1)), (1, None, 0, 4), "y does not have the network's outputs"),
         ("mean_squared_error", (matrix(4, 3), matrix(4, dtype="int32")), (1, None, 0, 4), "another kind of y"),
         ("sparse_categorical_crossentropy", (matrix(4, 3), matrix(4, 2)), (1, None, 0, 4), "another kind of y"),

@@ -21,6 +21,7 @@ NN_ORDER = [
     "constraint",
     "failure",
     "optimizer",
+    "sparse_batch",
     "layer",
     "plan",
     "tape",
@@ -61,6 +62,7 @@ PER_ISA = {
     "metrics.h",
     "regression_metrics.h",
     "optimizers.h",
+    "sparse.h",
     "transpose.h",
 }
 

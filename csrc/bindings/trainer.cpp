@@ -17,7 +17,7 @@ namespace {
 // The arrays of a fit, held as long as they are borrowed.
 template <typename T>
 struct HeldSamples {
-  py::array x;
+  HeldInputs<T> x;
   py::array y;
   std::optional<py::array> sample_weight;
   Samples<T> view;
@@ -26,10 +26,11 @@ struct HeldSamples {
 };
 
 template <typename T>
-HeldSamples<T> make_samples(py::array x, py::array y, std::optional<py::array> sample_weight) {
+HeldSamples<T> make_samples(const py::object& x_object, py::array y, std::optional<py::array> sample_weight) {
   Samples<T> view = {};
-  view.x = matrix_of<T>(x, "x");
-  const long n = view.x.rows;
+  HeldInputs<T> x = inputs_of<T>(x_object);
+  view.x = x.view;
+  const long n = view.x.rows();
   int32_t lowest = 0, highest = 0;
   if (n < 1 || n > std::numeric_limits<int32_t>::max()) {
     throw std::invalid_argument("x must have between 1 and 2^31 - 1 rows; got " + std::to_string(n));
@@ -50,9 +51,9 @@ template <typename T>
 void require_fit(const Trainer<T>& trainer, const HeldSamples<T>& held, long batch_size, long first, long last) {
   const Network<T>& network = trainer.network();
   const Samples<T>& samples = held.view;
-  const long n = samples.x.rows;
+  const long n = samples.x.rows();
   if (!trainer.has_loss()) throw std::invalid_argument("the trainer has no loss");
-  if (samples.x.cols != network.inputs()) throw std::invalid_argument("x does not have the network's columns");
+  require_inputs(samples.x, network);
   if (trainer.sparse() != (samples.labels != nullptr)) throw std::invalid_argument("the loss takes another kind of y");
   if (samples.labels) {
     const bool low = held.lowest_label < 0, high = held.highest_label >= network.outputs();
@@ -248,7 +249,7 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
       .def(
           "gradients",
           [](Train& self, const Held& samples) {
-            require_fit(self, samples, samples.view.x.rows, 0, 1);
+            require_fit(self, samples, samples.view.x.rows(), 0, 1);
             const Busy busy(busy_flag(self));
             Poll poll = signal_poll();
             py::gil_scoped_release release;

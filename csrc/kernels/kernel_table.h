@@ -42,6 +42,15 @@ struct Product {
   Finish finish;
 };
 
+// A sparse matrix: the entries of row r are those from starts[r] to starts[r + 1], in any order. Those of one column
+// add up.
+template <typename T>
+struct SparseRows {
+  const int64_t* starts;
+  const int32_t* columns;
+  const T* values;
+};
+
 // How the values of a batch lie: (samples, nodes), or (nodes, samples).
 enum Layout { samples_in_rows, samples_in_columns };
 
@@ -162,6 +171,7 @@ struct OptimizerKernel {
   int hyperparameter_count;
   const char* slot_names[kMaxSlots];
   const char* hyperparameter_names[kMaxHyperparameters];  // the first is learning_rate, always
+  bool ignores_zero;                                      // a gradient of 0 changes nothing
   const char* initial_slot_value;                         // the hyperparameter that slots begin at; null: 0
   // What all parameters share at step `step` (counted from 1), computed once per step in double. `memory` is a number
   // that is kept from one step to the next, 1 before the first.
@@ -192,6 +202,9 @@ struct Kernels {
   void (*product)(const Product<T>&);
   // c[m, n] = Σ_k a[m, k]·b[n, k], for few m; rows of a and b padded with 0.
   void (*dots)(T* c, long c_stride, const T* a, long a_stride, const T* b, long b_stride, long m, long n, long k);
+  // c[r] = bias[r] + Σ v·b[column] over the entries of row index[r]; index null: r itself; bias null: 0. Whole vectors.
+  void (*sparse_product)(T* c, long c_stride, SparseRows<T> a, const int32_t* index, const T* b, long b_stride,
+                         const T* bias, long bias_stride, long rows, long cols);
   // out (cols, rows): out[c, r] = in[index[r], c]; index null: r itself. Reads and writes true elements only.
   void (*transpose)(T* out, long out_stride, const T* in, long in_stride, const int32_t* index, long rows, long cols);
   // sums (cols), added to if `accumulate`

@@ -18,6 +18,7 @@ struct Sgd {
   static constexpr const char* slot_names[kMaxSlots] = {};
   static constexpr int hyperparameters = 1;
   static constexpr const char* hyperparameter_names[kMaxHyperparameters] = {"learning_rate"};
+  static constexpr bool ignores_zero = true;
   static constexpr const char* initial_slot_value = nullptr;
 
   static void prepare(double* shared, double*, const double* h, double) { shared[0] = h[0]; }
@@ -286,8 +287,9 @@ template <typename T, typename... F>
 struct OptimizerTable {
   template <typename G>
   static constexpr OptimizerKernel<T> make() {
-    OptimizerKernel<T> entry = {G::name,    G::slots,    G::hyperparameters, {}, {}, G::initial_slot_value,
-                                G::prepare, update<G, T>};
+    OptimizerKernel<T> entry = {
+        G::name,    G::slots,    G::hyperparameters, {}, {}, requires { G::ignores_zero; }, G::initial_slot_value,
+        G::prepare, update<G, T>};
     for (int i = 0; i < G::slots; ++i) entry.slot_names[i] = G::slot_names[i];
     for (int i = 0; i < G::hyperparameters; ++i) entry.hyperparameter_names[i] = G::hyperparameter_names[i];
     return entry;

@@ -195,9 +195,9 @@ def predict(
         parts = [unpack(batch)[0] for _, batch in zip(range(limit or 2**62), _each(x), strict=False)]
         if not parts:
             raise ValueError("x has no batches")
-        x = np.concatenate([_data.as_numbers(part, "x") for part in parts])
+        x = _data.joined(parts)
         limit = None
-    rows = _data.as_inputs(x, model._network.inputs if model._network else None, model.dtype, model._flat)
+    rows = model._inputs(x)
     if model._network is None:
         model._build(rows.shape[1])
     if limit is not None:
@@ -218,7 +218,7 @@ def _each(batches: Any) -> Any:
     return batches if hasattr(batches, "__iter__") else (batches[i] for i in range(len(batches)))
 
 
-def _predict_by_batch(model: Any, rows: Array, size: int, hooks: CallbackList) -> Array:
+def _predict_by_batch(model: Any, rows: _data.Inputs, size: int, hooks: CallbackList) -> Array:
     parts = [np.empty((0, model._network.outputs), rows.dtype)]
     for batch, first in enumerate(range(0, len(rows), size)):
         hooks.call("on_predict_batch_begin", batch, {})

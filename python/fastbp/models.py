@@ -356,6 +356,17 @@ class Sequential:
             self._trainer = trainer.Trainer(self, network, self.optimizer, self.loss, found, self._loss_weight)
         return self._trainer
 
+    def _inputs(self, x: Any, inputs: int | None = None) -> _data.Inputs:
+        """X as the core takes it; the model itself is not touched."""
+        rows = _data.as_inputs(x, self._network.inputs if self._network else inputs, self.dtype, self._flat)
+        if isinstance(rows, _data.SparseRows):
+            self._require_layers()
+            specs = ((layer, spec) for layer, width in self._widths(rows.shape[1]) for spec in layer._specs(width))
+            first, spec = next(specs, (self._layers[0], {"kind": ""}))
+            if spec["kind"] != "dense":
+                raise ValueError(f"sparse x needs a Dense layer first; the first is {type(first).__name__}")
+        return rows
+
     def _samples(
         self,
         x: Any,
@@ -366,7 +377,7 @@ class Sequential:
     ) -> tuple[Any, tuple[int, int]]:
         """The core's samples, and the shape of x; the model itself is not touched."""
         loss = self._require_loss()
-        rows = _data.as_inputs(x, self._network.inputs if self._network else inputs, self.dtype, self._flat)
+        rows = self._inputs(x, inputs)
         outputs = self._outputs(rows.shape[1])
         return trainer.make_samples(rows, y, sample_weight, outputs, loss, class_weight), rows.shape
 
@@ -400,8 +411,9 @@ class Sequential:
         """Trains: for every batch forward propagation, the slopes backwards, and a step of the optimiser.
 
         Args:
-            x: (n, in), anything np.asarray takes; C-contiguous data of the model's dtype is not copied. Or an iterable
-                of batches (x, y) or (x, y, sample_weight), or an object with batches by number and ``len``.
+            x: (n, in), anything np.asarray takes; C-contiguous data of the model's dtype is not copied. Or a sparse
+                matrix or array of SciPy's, where the first layer is Dense: it is never made dense. Or an iterable of
+                batches (x, y) or (x, y, sample_weight), or an object with batches by number and ``len``.
             y: (n, out), or (n,) for one output, or labels (n,) for sparse losses; None if x gives batches.
             batch_size: samples a step; 32 if not given. The last batch of an epoch may be smaller.
             epochs: the epoch to end before; each is one time through the data.
@@ -495,12 +507,12 @@ class Sequential:
         outputs = self._network(rows, 0, get_num_threads())
         return outputs[0] if single else outputs
 
-    def _rows_or_sample(self, x: Any) -> tuple[Array, bool]:
+    def _rows_or_sample(self, x: Any) -> tuple[_data.Inputs, bool]:
         """X as (n, in), and whether it came as one sample. Builds the model once x is accepted."""
-        array = _data.as_numbers(x, "x")
+        array = _data.as_samples(x)
         inputs = self._network.inputs if self._network else None
-        single = array.ndim == 1 and inputs not in (1, None)
-        rows = _data.as_inputs(array[None, :] if single else array, inputs, self.dtype, self._flat)
+        single = not isinstance(array, _data.SparseRows) and array.ndim == 1 and inputs not in (1, None)
+        rows = self._inputs([array] if single else array)
         if self._network is None:
             self._build(rows.shape[1])
         return rows, single
@@ -531,6 +543,8 @@ class Sequential:
                 self._heed_trainable()
             if (outputs := self._network.forward(x)) is not None:
                 return outputs
+        if _data.is_sparse(x):
+            raise ValueError("forward with training takes no sparse x; expected an array")
         rows, single = self._rows_or_sample(x)
         if len(rows) == 0:
             raise ValueError("x has no rows")

@@ -225,7 +225,7 @@ def _norm_of(constraint: MaxNorm | UnitNorm | MinMaxNorm, view: Array) -> int:
 
 
 def make_samples(
-    x: Array, y: Any, sample_weight: Any, outputs: int, loss: Loss, class_weight: dict[int, float] | None = None
+    x: _data.Inputs, y: Any, sample_weight: Any, outputs: int, loss: Loss, class_weight: dict[int, float] | None = None
 ) -> Any:
     """The core's samples from x (n, in) in the model's dtype, and y and weights as the user gave them."""
     n = len(x)
