@@ -33,18 +33,29 @@ double penalty(const T* w, double l1, double l2, long n) {
   });
 }
 
-// dw with the slope of the penalty: dw + l1·sign(w) + 2·l2·w
-template <typename T>
-FASTBP_INLINE V<T> penalized(V<T> dw, V<T> w, T l1, T l2) {
-  const V<T> zero = {};
-  const V<T> sign = w > zero ? broadcast<T>(l1) : (w < zero ? broadcast<T>(-l1) : zero);
-  return dw + sign + (l2 + l2) * w;
+// Calls f(slope), where slope(dw, w) is dw with the slope of the penalty: dw + l1·sign(w) + 2·l2·w, and no arithmetic
+// for what is 0.
+template <typename T, typename F>
+FASTBP_INLINE void with_penalty(double l1, double l2, F f) {
+  const T a = static_cast<T>(l1), twice = 2 * static_cast<T>(l2);
+  if (l1 != 0) {
+    f([a, twice](V<T> dw, V<T> w) __attribute__((always_inline)) {
+      const V<T> zero = {};
+      const V<T> sign = w > zero ? broadcast<T>(a) : (w < zero ? broadcast<T>(-a) : zero);
+      return dw + sign + twice * w;
+    });
+  } else if (l2 != 0) {
+    f([twice](V<T> dw, V<T> w) __attribute__((always_inline)) { return dw + twice * w; });
+  } else {
+    f([](V<T> dw, V<T>) __attribute__((always_inline)) { return dw; });
+  }
 }
 
 template <typename T>
 void penalize(T* dw, const T* w, double l1, double l2, long n) {
-  const T a = static_cast<T>(l1), b = static_cast<T>(l2);
-  for (long i = 0; i < n; i += kLanes<T>) store<T>(dw + i, penalized<T>(load(dw + i), load(w + i), a, b));
+  with_penalty<T>(l1, l2, [=](auto slope) __attribute__((always_inline)) {
+    for (long i = 0; i < n; i += kLanes<T>) store<T>(dw + i, slope(load(dw + i), load(w + i)));
+  });
 }
 
 template <typename T>

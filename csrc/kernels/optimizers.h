@@ -252,35 +252,25 @@ struct Lion {
   }
 };
 
-template <typename F, bool penalizes, typename T>
-FASTBP_INLINE void update_all(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared,
-                              double keep, double l1, double l2, long rows, long cols) {
-  const T a = static_cast<T>(l1), b = static_cast<T>(l2);
-  T s[kMaxShared];
-  for (int i = 0; i < kMaxShared; ++i) s[i] = static_cast<T>(shared[i]);
-  for (long r = 0; r < rows; ++r) {
-    for (long c = 0; c < cols; c += kLanes<T>) {
-      const long at = r * stride + c;
-      V<T> slot[kMaxSlots];
-      for (int j = 0; j < F::slots; ++j) slot[j] = load(slots[j] + at);
-      const V<T> before = load(w + at);
-      V<T> value = before * static_cast<T>(keep), slope = load(dw + r * dw_stride + c);
-      if constexpr (penalizes) slope = penalized<T>(slope, before, a, b);
-      F::template step<T>(value, slot, slope, s);
-      for (int j = 0; j < F::slots; ++j) store<T>(slots[j] + at, slot[j]);
-      store<T>(w + at, value);
-    }
-  }
-}
-
 template <typename F, typename T>
 void update(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared, double keep,
             double l1, double l2, long rows, long cols) {
-  if (l1 == 0 && l2 == 0) {
-    update_all<F, false>(w, slots, stride, dw, dw_stride, shared, keep, l1, l2, rows, cols);
-  } else {
-    update_all<F, true>(w, slots, stride, dw, dw_stride, shared, keep, l1, l2, rows, cols);
-  }
+  with_penalty<T>(l1, l2, [=](auto slope) __attribute__((always_inline)) {
+    T s[kMaxShared];
+    for (int i = 0; i < kMaxShared; ++i) s[i] = static_cast<T>(shared[i]);
+    for (long r = 0; r < rows; ++r) {
+      for (long c = 0; c < cols; c += kLanes<T>) {
+        const long at = r * stride + c;
+        V<T> slot[kMaxSlots];
+        for (int j = 0; j < F::slots; ++j) slot[j] = load(slots[j] + at);
+        const V<T> before = load(w + at);
+        V<T> value = before * static_cast<T>(keep);
+        F::template step<T>(value, slot, slope(load(dw + r * dw_stride + c), before), s);
+        for (int j = 0; j < F::slots; ++j) store<T>(slots[j] + at, slot[j]);
+        store<T>(w + at, value);
+      }
+    }
+  });
 }
 
 template <typename T, typename... F>
