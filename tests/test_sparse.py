@@ -164,6 +164,16 @@ def test_a_single_layer(loss, batch):
     assert_close(same.get_weights(), dense.get_weights(), -(-230 // batch))
 
 
+@pytest.mark.parametrize(("optimizer", "dtype"), [("sgd", "float32"), ("sgd", "float64"), ("adam", "float64")])
+def test_rows_longer_than_a_panel(dtype, optimizer):
+    x, y = matrix(40, 30, dtype), targets(40, "sparse")
+    dense, same = (network(optimizer, dtype=dtype, columns=30, units=5003) for _ in range(2))
+    dense.fit(x, y, batch_size=16, verbose=0)
+    same.fit(sparse.csr_matrix(x), y, batch_size=16, verbose=0)
+    # Adam's first step is the rate, 0.001, times g / (|g| + 1e-7): an error of eps in g moves it by 1e4·eps at most.
+    assert_close(same.get_weights(), dense.get_weights(), 3e4 if optimizer == "adam" else 3, terms=30)
+
+
 def test_layers_that_follow():
     def make():
         model = network("adam")
@@ -476,6 +486,31 @@ def test_columns_beyond_32_bits():
         ValueError, match=r"x has entries in columns 8589934592 to 8589934592; expected 0 to 2\*\*31 - 1"
     ):
         network().predict(x)
+
+
+def test_malformed_matrices():
+    model = network()
+    x = sparse.csr_matrix(matrix())
+    x.indices[7] = COLUMNS
+    with pytest.raises(ValueError, match="x has an entry in column 301 of 301"):
+        model.predict(x)
+    x.indices[7], x.indptr[1] = 0, -1
+    with pytest.raises(ValueError, match="the rows of x must begin at 0, follow each other and end at"):
+        model.fit(x, targets(230, "sparse"))
+
+
+def test_what_a_callback_does_to_x_cannot_lead_astray():
+    x = sparse.csr_matrix(matrix())
+
+    def spoil(batch, logs):
+        x.indices[:] = 2**31 - 1
+        x.indptr[:] = -1
+
+    callback = fastbp.callbacks.LambdaCallback(on_train_batch_begin=spoil)
+    plain, spoilt = network(), network()
+    plain.fit(x.copy(), targets(230, "sparse"), verbose=0)
+    spoilt.fit(x, targets(230, "sparse"), verbose=0, callbacks=[callback])
+    assert bits(plain) == bits(spoilt)
 
 
 MALFORMED = {

@@ -48,6 +48,7 @@ class PyNetwork : public Network<T> {
   std::optional<Workspace<T>> quick_;
 };
 
+// Sparse rows whose starts and columns are such that the core may follow them without looking.
 template <typename T>
 Inputs<T> sparse_rows_of(const py::array& starts, const py::array& columns, const py::array& values, long rows,
                          long cols) {
@@ -76,8 +77,7 @@ struct HeldInputs {
   Inputs<T> view;
 };
 
-// An array (n, inputs); or an object with `starts`, `columns`, `values` and `shape`, all of which is checked here, for
-// the core follows the numbers without looking.
+// From an array (n, inputs), or an object with `starts`, `columns`, `values` and `shape`.
 template <typename T>
 HeldInputs<T> inputs_of(const py::object& x) {
   HeldInputs<T> held;

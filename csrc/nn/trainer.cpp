@@ -181,10 +181,11 @@ void Trainer<T>::chunk(const Batch& batch, Range part, const Workspace<T>& ws, M
   Pass<T> pass = network_->pass(ws, mode != Mode::evaluate, batch.count, part.first, &failure, me);
   pass.logits = logits_in_network_;
   const MatrixView<T> x = gather(batch, part, ws, me);
-  const SparseBatch<T> sparse_x =
-      SparseBatch<T>{batch.samples.x.sparse, batch.order, by_column_ ? &*by_column_ : nullptr}.from(batch.first +
-                                                                                                    part.first);
-  if (batch.samples.x.is_sparse()) pass.x = &sparse_x;
+  SparseBatch<T> sparse_x = {batch.samples.x.sparse, batch.order, by_column_ ? &*by_column_ : nullptr};
+  if (batch.samples.x.is_sparse()) {
+    sparse_x = sparse_x.from(batch.first + part.first);
+    pass.x = &sparse_x;
+  }
   me.wait();
   const MatrixView<T> output = stack.forward(ws.tape(), x, pass);
   const Range own = me.share(n, kShareUnit);
@@ -273,7 +274,7 @@ MatrixView<T> Trainer<T>::gather(const Batch& batch, Range part, const Workspace
   const long from = batch.order ? 0 : start + own.first;
   const MatrixView<const T> all = samples.x.matrix;
   const bool in_place = ws.layout() == samples_in_rows && !batch.order && network_->stack().reads_any_rows(true);
-  if (samples.x.is_sparse()) {  // read where it lies
+  if (samples.x.is_sparse()) {  // layers read it where it lies
   } else if (ws.layout() == samples_in_columns) {
     kernels.transpose(x.data + own.first, x.stride, all.row(from), all.stride, index, own.count(), x.rows);
   } else if (!in_place) {
@@ -334,9 +335,8 @@ void Trainer<T>::prepare(const Samples<T>& samples, long batch, Mode mode, long 
   // Sparse x: one group, for most of a group's gradients would be 0.
   const long gradients = gathers ? arena.size() * static_cast<long>(sizeof(T)) : kTooMuchForGroups;
   plan_ = plan_of(batch, backward ? gradients : 0, whole);
-  const double entries = gathers ? -1
-                                 : static_cast<double>(samples.x.entries()) * static_cast<double>(batch) /
-                                       static_cast<double>(samples.x.rows());
+  const double share = static_cast<double>(batch) / static_cast<double>(samples.x.rows());
+  const double entries = gathers ? -1 : static_cast<double>(samples.x.entries()) * share;
   const bool updates = !optimizer_.ignores_zero(0) || store_gradients_ || update_.needs_gradients();
   const Cost cost = network_->cost(batch, plan_, backward, steps, entries, updates);
   team_size_ = forces_team_ ? threads_ : best_team_size(cost, threads_);
@@ -365,7 +365,7 @@ void Trainer<T>::prepare(const Samples<T>& samples, long batch, Mode mode, long 
   chunk_totals_.resize(plan_.chunks(batch) * totals_);
 }
 
-// Of a chunk of these batches.
+// Of a chunk of these batches, whose order is known by now: so room is made before members work.
 template <typename T>
 long Trainer<T>::most_entries(const Samples<T>& samples, const int32_t* order, long batch_size, long first,
                               long last) const {

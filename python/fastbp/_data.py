@@ -55,7 +55,7 @@ def is_sparse(value: Any) -> bool:
 
 
 def as_samples(x: Any) -> Inputs:
-    """X as an array of real numbers or as sparse rows of them."""
+    """X as an array of real numbers, or as sparse rows of them if it is one of SciPy's matrices."""
     if isinstance(x, SparseRows):
         return x
     if not is_sparse(x):
@@ -70,7 +70,8 @@ def as_samples(x: Any) -> Inputs:
     columns = rows.indices[:entries]
     if columns.dtype != np.int32 and len(columns) and (columns.min() < 0 or columns.max() > np.iinfo(np.int32).max):
         raise ValueError(f"x has entries in columns {columns.min()} to {columns.max()}; expected 0 to 2**31 - 1")
-    return SparseRows(starts, aligned(columns, np.int32), rows.data[:entries], x.shape)
+    # Copies: the core follows starts and columns, and they may be changed while it does.
+    return SparseRows(starts, np.array(columns, np.int32), rows.data[:entries], x.shape)
 
 
 def joined(parts: Sequence[Any]) -> Inputs:
