@@ -368,7 +368,7 @@ def test_errors(iris, diabetes):
     with pytest.raises(ValueError, match="warm_start=False"):
         classifier(warm_start=True).fit(x, y).set_params(hidden_layer_sizes=(3,)).fit(x, y)
     with pytest.raises(ValueError, match="validation set is too small"):
-        classifier(early_stopping=True, validation_fraction=0.1).fit(diabetes[0][:10], diabetes[1][:10] > 0)
+        regressor(early_stopping=True, validation_fraction=0.1).fit(diabetes[0][:10], diabetes[1][:10])
 
 
 # ---- ONNX ----

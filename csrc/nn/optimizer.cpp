@@ -56,6 +56,13 @@ void Optimizer<T>::apply(long offset, long stride, const T* dw, long dw_stride, 
 }
 
 template <typename T>
+bool Optimizer<T>::ignores_zero(long offset) const {
+  const Span& span = span_of(offset);
+  const bool is_drawn = span.l1 != 0 || span.l2 != 0 || (span.decays && keep_ != 1);  // to 0, whatever its slope
+  return kernel_.ignores_zero && !is_drawn;
+}
+
+template <typename T>
 const Span& Optimizer<T>::span_of(long offset) const {
   return *std::upper_bound(spans_.begin(), spans_.end() - 1, offset,
                            [](long at, const Span& span) { return at < span.last; });

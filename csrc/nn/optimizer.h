@@ -56,7 +56,7 @@ class Optimizer {
   void apply(long offset, long stride, const T* dw, long dw_stride, long rows, long cols) const;
 
   // Whether a gradient of 0 leaves the parameters of the span at `offset` as they are.
-  bool ignores_zero(long offset) const { return kernel_.ignores_zero && (keep_ == 1 || !span_of(offset).decays); }
+  bool ignores_zero(long offset) const;
 
   // Updates the parameters [offset, offset + n) from the arena's stored gradients.
   void apply_stored(long offset, long n) const { apply(offset, n, arena_.gradients() + offset, n, 1, n); }
