@@ -41,7 +41,9 @@ def classifier(**arguments):
 
 
 def regressor(**arguments):
-    return MLPRegressor(hidden_layer_sizes=(12,), learning_rate_init=0.01, random_state=0, **({"max_iter": 60} | arguments))
+    return MLPRegressor(
+        hidden_layer_sizes=(12,), learning_rate_init=0.01, random_state=0, **({"max_iter": 60} | arguments)
+    )
 
 
 def loss_of(model, x, y):
@@ -169,8 +171,8 @@ def test_weights_may_be_written(iris):
     model.partial_fit(x, y)
     assert np.abs(model.coefs_[0]).max() < 0.05
     assert np.shares_memory(model.coefs_[0], model.model_.weights[0])
+    model.coefs_[0] = np.zeros((1, 1))
     with pytest.raises(ValueError, match=r"weights 0 have shape \(1, 1\)"):
-        model.coefs_[0] = np.zeros((1, 1))
         model.predict(x)
 
 
@@ -187,8 +189,8 @@ def test_to_and_from_sequential(iris, diabetes):
     assert number.fit(*diabetes).score(*diabetes) > 0.4
     with pytest.raises(ValueError, match="softmax or a sigmoid"):
         MLPClassifier.from_sequential(number.to_sequential())
+    two = classifier().fit(iris[0], iris[1] > 0).to_sequential()
     with pytest.raises(ValueError, match="2 different classes"):
-        two = classifier().fit(iris[0], iris[1] > 0).to_sequential()
         MLPClassifier.from_sequential(two, classes=[1, 1])
 
 
@@ -263,7 +265,7 @@ def test_validation_without_stopping(iris):
     model = classifier(max_iter=20).fit(x[:100], y[:100], eval_set=(x[100:], y[100:], np.ones(50)))
     assert len(model.validation_loss_curve_) == 20
     assert model.validation_scores_[-1] == model.score(x[100:], y[100:])
-    with pytest.raises(ValueError, match="not in `self.classes_`"):
+    with pytest.raises(ValueError, match=r"not in `self\.classes_`"):
         classifier().fit(x[:100], y[:100], eval_set=(x[100:], y[100:] + 1))
     with pytest.raises(ValueError, match="eval_set must be"):
         classifier().fit(x, y, eval_set=x)

@@ -39,7 +39,7 @@ TASKS = {
     "named classes": (MLPClassifier, lambda: (iris()[0], np.array(["c", "a", "b"])[iris()[1]])),
     "labels": (MLPClassifier, labels),
     "number": (MLPRegressor, diabetes),
-    "numbers": (MLPRegressor, lambda: (diabetes()[0], np.stack([diabetes()[1], -diabetes()[1] ** 2], axis=1))),
+    "numbers": (MLPRegressor, lambda: (diabetes()[0], np.stack([diabetes()[1], -(diabetes()[1] ** 2)], axis=1))),
     "counts": (MLPRegressor, lambda: (diabetes()[0], np.round(np.abs(diabetes()[1]) * 2))),
 }
 
@@ -49,7 +49,9 @@ def pair(task, **arguments):
     cls, data = TASKS[task]
     x, y = data()
     own_loss = {"loss": "poisson"} if task == "counts" else {}
-    arguments = {"hidden_layer_sizes": (9, 5), "random_state": 3, "shuffle": False, "max_iter": 12} | own_loss | arguments
+    arguments = (
+        {"hidden_layer_sizes": (9, 5), "random_state": 3, "shuffle": False, "max_iter": 12} | own_loss | arguments
+    )
     weight = arguments.pop("sample_weight", None)
     fits = {} if weight is None else {"sample_weight": weight}
     ours = cls(dtype="float64", **arguments).fit(x, y, **fits)

@@ -1,5 +1,6 @@
 """A network with its loss, optimiser and metrics, as the core trains it."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -210,9 +211,9 @@ class Trainer:
     def logs(self, totals: Totals) -> dict[str, Any]:
         """Sums as the loss and the metrics, by name."""
         values: list[Any] = [float(totals[0] / totals[1]) if totals[1] else 0.0]
-        states = iter(np.split(totals, self.places)[1:])
+        states = pairwise(self.places)
         for metric in self.metrics:
-            values.append(metric.result() if metric.kernel is None else metric.result_of(next(states)))
+            values.append(metric.result() if metric.kernel is None else metric.result_of(totals[slice(*next(states))]))
         return dict(zip(self.names, values, strict=True))
 
 

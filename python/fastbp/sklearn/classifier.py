@@ -11,8 +11,7 @@ from sklearn.utils import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
-from fastbp import metrics
-from fastbp.losses import BinaryCrossentropy, SparseCategoricalCrossentropy
+from fastbp.losses import BinaryCrossentropy, Loss, SparseCategoricalCrossentropy
 from fastbp.models import Sequential
 from fastbp.sklearn.perceptron import REDUCTION, Objective, Part, Perceptron, _descends, own_loss
 
@@ -154,7 +153,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
 
     # ---- fitting ----
 
-    @available_if(_descends)
+    @available_if(_descends)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:  # noqa: N803
         """Trains for one epoch, from where the last call ended.
 
@@ -179,14 +178,18 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
     # ---- targets ----
 
     def _learn_targets(self, y: Any) -> None:
-        check_classification_targets(y)
-        self._label_binarizer = LabelBinarizer().fit(y)
-        self.classes_ = self._label_binarizer.classes_
+        kind = type_of_target(y, input_name="y")
+        if kind not in ("binary", "multiclass", "multilabel-indicator"):
+            check_classification_targets(y)
+            raise ValueError(f"y must be classes (n,) or an indicator of labels (n, labels); got {kind} targets")
+        self._is_multilabel = kind == "multilabel-indicator"
+        self.classes_ = np.arange(y.shape[1]) if self._is_multilabel else np.unique(y)
         self.n_outputs_ = 1 if len(self.classes_) <= 2 and not self._is_multilabel else len(self.classes_)
 
     @property
-    def _is_multilabel(self) -> bool:
-        return str(self._label_binarizer.y_type_) == "multilabel-indicator"
+    def _label_binarizer(self) -> LabelBinarizer:
+        """What scikit-learn's own classifier has, for skl2onnx looks at it."""
+        return LabelBinarizer().fit(np.eye(len(self.classes_), dtype=int) if self._is_multilabel else self.classes_)
 
     def _require_known(self, y: Array, all_of_them: bool) -> None:
         classes = unique_labels(y)
@@ -202,7 +205,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
 
     def _coded(self, y: Array) -> Array:
         if self._is_multilabel:
-            return np.asarray(self._label_binarizer.transform(y), self._dtype())
+            return np.asarray(y.toarray() if hasattr(y, "toarray") else y, self._dtype())
         labels = np.searchsorted(self.classes_, y).astype(np.int32)
         if self.n_outputs_ == 1:
             return labels.reshape(-1, 1).astype(self._dtype())
@@ -221,7 +224,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         out_activation = "softmax" if self.n_outputs_ > 1 and not self._is_multilabel else "logistic"
         if self.loss == "log_loss":
             kind = SparseCategoricalCrossentropy if out_activation == "softmax" else BinaryCrossentropy
-            loss = kind(reduction=REDUCTION)
+            loss: Loss = kind(reduction=REDUCTION)
             factor = 1.0 if out_activation == "softmax" else float(self.n_outputs_)  # over labels: their sum, not mean
         else:
             loss, factor = own_loss(self.loss), 1.0
@@ -231,8 +234,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
                 raise ValueError(
                     f"{loss.name} needs an output for each of several classes; two classes have one output"
                 )
-        metric = None if self._is_multilabel else metrics.get("accuracy", loss, self.n_outputs_)
-        return Objective(loss, out_activation, factor, metric)
+        return Objective(loss, out_activation, factor, None if self._is_multilabel else "accuracy")
 
     # ---- from models ----
 
@@ -258,16 +260,15 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         labels = np.arange(max(2, outputs)) if classes is None else np.asarray(classes)
         if len(labels) != max(2, outputs) or len(np.unique(labels)) != len(labels) or (np.sort(labels) != labels).any():
             raise ValueError(f"expected {max(2, outputs)} different classes in rising order; got {classes!r}")
-        several = ends_in == "logistic" and outputs > 1
-        estimator._label_binarizer = LabelBinarizer().fit(np.eye(outputs, dtype=int) if several else labels)
-        estimator.classes_ = estimator._label_binarizer.classes_ if classes is None else labels
+        estimator._is_multilabel = ends_in == "logistic" and outputs > 1
+        estimator.classes_ = labels
         return estimator
 
     # ---- prediction ----
 
     def _decoded(self, outputs: Array) -> Array:
         if self._is_multilabel:
-            return self._label_binarizer.inverse_transform(outputs)
+            return (outputs > 0.5).astype(int)
         if self.n_outputs_ > 1:
             return self.classes_[outputs.argmax(axis=1)]
         return self.classes_[((outputs[:, 0] > 0.5) & (len(self.classes_) > 1)).astype(int)]

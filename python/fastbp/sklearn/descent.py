@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from fastbp import metrics
 from fastbp.callbacks import CallbackList, TimeBudget
 from fastbp.fitting import run_epoch
 from fastbp.optimizers import SGD
@@ -21,10 +22,12 @@ class Watch:
 
     def __init__(self, estimator: Any, held: Any, objective: Any) -> None:
         model = estimator.model_
-        self.estimator, self.held, self.metric = estimator, held, objective.metric
-        metrics = [] if objective.metric is None else [(objective.metric, True)]
+        self.estimator, self.held = estimator, held
+        scores = []
+        if objective.metric is not None:
+            scores.append((metrics.get(objective.metric, objective.loss, estimator.n_outputs_), True))
         # A trainer of its own, for training need not measure the score.
-        self.trainer = Trainer(model, model._network, SGD(), objective.loss, metrics, objective.factor)
+        self.trainer = Trainer(model, model._network, SGD(), objective.loss, scores, objective.factor)
         self.samples = model._samples(held.x, held.targets, held.weight)[0]
 
     def look(self) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """What both estimators are: a network between scikit-learn's conventions and fastbp's core."""
 
 from abc import abstractmethod
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Self
@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastbp import _data, losses, metrics, optimizers, threads
+from fastbp import _data, losses, optimizers, threads
 from fastbp.layers import Activation, BatchNormalization, Dense, Dropout, Input, Layer
 from fastbp.losses import Loss
 from fastbp.models import Sequential
@@ -35,7 +35,7 @@ class Objective:
     loss: Loss
     out_activation: str  # scikit-learn's name
     factor: float = 1.0
-    metric: metrics.Metric | None = None  # what ``score`` computes, if the core can
+    metric: str | None = None  # the name of what ``score`` computes, if the core can
 
 
 @dataclass
@@ -110,7 +110,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         """
         return self._fit(X, y, sample_weight, eval_set, incremental=False)
 
-    @available_if(_descends)
+    @available_if(_descends)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
         """Trains for one epoch, from where the last call ended.
 
@@ -261,7 +261,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self.out_activation_ = objective.out_activation
         self.n_iter_ = self.t_ = 0
         for name in ("loss_curve_", "validation_scores_", "validation_loss_curve_", "best_validation_score_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
 
     def _dense(self) -> list[Dense]:
         return [layer for layer in self.model_.layers if isinstance(layer, Dense)]
@@ -308,7 +308,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         return optimizers.SGD(self.learning_rate_init, self.momentum, self.nesterovs_momentum)
 
     def _threads(self) -> AbstractContextManager[None]:
-        return nullcontext() if self.n_threads is None else threads.num_threads(int(self.n_threads))
+        """For a whole fit, so that not each epoch asks the environment how many threads there may be."""
+        return threads.num_threads(threads.get_num_threads() if self.n_threads is None else int(self.n_threads))
 
     # ---- prediction ----
 
@@ -326,8 +327,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         """A model of its own with the fitted layers and weights, its outputs those that predictions are made of.
 
         >>> from fastbp.sklearn import MLPRegressor
-        >>> model = MLPRegressor(hidden_layer_sizes=(4,), solver="lbfgs").fit([[0.0], [1.0]], [0.0, 1.0]).to_sequential()
-        >>> model.output_shape
+        >>> regressor = MLPRegressor(hidden_layer_sizes=(4,), solver="lbfgs").fit([[0.0], [1.0]], [0.0, 1.0])
+        >>> regressor.to_sequential().output_shape
         (None, 1)
         """
         check_is_fitted(self)

@@ -9,7 +9,6 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from fastbp.losses import MeanSquaredError, Poisson
-from fastbp.metrics import R2Score
 from fastbp.models import Sequential
 from fastbp.sklearn.perceptron import REDUCTION, Objective, Part, Perceptron, own_loss
 
@@ -120,7 +119,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # scikit-
 
     def _objective(self) -> Objective:
         # Slopes are those of the sum over outputs, as scikit-learn's; our losses are means over them.
-        outputs, metric = float(self.n_outputs_), R2Score()
+        outputs, metric = float(self.n_outputs_), "r2_score"
         if self.loss == "squared_error":
             return Objective(MeanSquaredError(reduction=REDUCTION), "identity", outputs / 2, metric)
         if self.loss == "poisson":
