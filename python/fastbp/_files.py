@@ -1,4 +1,4 @@
-"""Files of arrays, by safetensors: read whole and checked, replaced as a whole or not at all."""
+"""Files, replaced as a whole or not at all; those of arrays, by safetensors, are read whole and checked."""
 
 import contextlib
 import json
@@ -59,7 +59,11 @@ def write(path: Path, tensors: dict[str, Array], entries: dict[str, Any], overwr
     metadata = {"format": FORMAT, "version": str(VERSION)} | {
         name: json.dumps(value) for name, value in entries.items()
     }
-    data = save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, metadata)
+    replace(path, save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, metadata))
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Writes a file. Whatever happens, it is what it was or what it shall be."""
     target = os.path.realpath(path)  # a link stays one
     temporary = f"{target}.{os.urandom(4).hex()}.tmp"  # in the same folder, for only there is replacing it one step
     try:
