@@ -207,8 +207,7 @@ def from_torch(module_or_state_dict: Any, *, activation: Any = None, output_acti
         activation: of the hidden layers, which a state_dict does not tell; linear if not given.
         output_activation: of the last layer, likewise.
 
-    BatchNorm1d's momentum m becomes 1 - m. Half floats become float32. Weights of the running variance that PyTorch
-    updates are unbiased; ours are not.
+    BatchNorm1d's momentum m becomes 1 - m. Half floats become float32.
 
     Raises:
         ValueError: naming the layer that has no counterpart.
