@@ -27,6 +27,8 @@ Data = tuple[Any, Any]
 
 @dataclass
 class Task:
+    """A fit of both estimators."""
+
     data: Callable[[], Data]
     estimator: str
     epochs: int

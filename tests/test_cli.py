@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -37,7 +38,70 @@ def test_info_is_show_config(capsys):
     assert printed == capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["demo", "--epochs", "0"], ["demo", "--epochs", "x"]])
+def made(**settings):
+    stack = [fastbp.Input((3,)), fastbp.Dense(2, "tanh", name="first"), fastbp.Dense(1)]
+    return fastbp.Sequential(stack, seed=0, **settings)
+
+
+def test_inspect_shows_the_layers(tmp_path, capsys):
+    path, model = tmp_path / "m.safetensors", made()
+    model.compile("adam", "mse")
+    model.save(path)
+    assert cli.main(["inspect", str(path)]) == 0
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first == f"{path}: fastbp, {path.stat().st_size:,} bytes"
+    lines = []
+    model.summary(lines.append)
+    assert rest == lines[0].splitlines()
+
+
+def test_inspect_shows_weights_alone(tmp_path, capsys):
+    path = tmp_path / "w.safetensors"
+    made(dtype="float64").save_weights(path)
+    cli.main(["inspect", str(path)])
+    assert sorted(capsys.readouterr().out.splitlines()[1:]) == [
+        "0/first/bias (2,) float64",
+        "0/first/kernel (3, 2) float64",
+        "1/dense/bias (1,) float64",
+        "1/dense/kernel (2, 1) float64",
+    ]
+
+
+def test_convert_to_onnx_and_back(tmp_path, capsys):
+    pytest.importorskip("onnx")
+    model, paths = made(), [str(tmp_path / name) for name in ("a.safetensors", "b.onnx", "c.safetensors")]
+    model.save(paths[0])
+    for source, target in pairwise(paths):
+        assert cli.main(["convert", source, target]) == 0
+    back = fastbp.load_model(paths[2])
+    assert back.get_config() == model.get_config()
+    assert all((a == b).all() for a, b in zip(back.weights, model.weights, strict=True))
+    assert cli.main(["inspect", paths[1]]) == 0
+    assert "ONNX" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["inspect", "m.h5"], r"unknown ending of a file to read '.h5'.*Known: .keras, .onnx, .safetensors"),
+        (["inspect", "none.safetensors"], "No such file"),
+        (["convert", "a.safetensors", "b.keras"], r"unknown ending of a file to write '.keras'"),
+        (["convert", "a.npz", "b.safetensors"], "unknown ending of a file to read"),
+    ],
+)
+def test_files_that_cannot_be_read_end_with_a_line(arguments, message, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(arguments)
+    assert exit_.value.code == 1
+    error = capsys.readouterr().err
+    assert re.match(f"fastbp: .*{message}", error)
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["nonsense"], ["inspect"], ["convert", "m.onnx"], ["demo", "--epochs", "0"], ["demo", "--epochs", "x"]],
+)
 def test_bad_arguments_exit_with_a_usage_line(arguments, capsys):
     with pytest.raises(SystemExit) as exit_:
         cli.main(arguments)

@@ -15,6 +15,7 @@ MODULES = [
     fastbp.activations,
     fastbp.callbacks,
     fastbp.constraints,
+    fastbp.converters,
     fastbp.initializers,
     fastbp.layers,
     fastbp.losses,

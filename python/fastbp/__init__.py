@@ -15,6 +15,7 @@ from fastbp import (
     activations,
     callbacks,
     constraints,
+    converters,
     datasets,
     initializers,
     layers,
@@ -31,6 +32,7 @@ from fastbp import (
 from fastbp._core import __version__
 from fastbp.callbacks import Callback, EarlyStopping, History
 from fastbp.config import show_config
+from fastbp.converters import from_keras, from_onnx, from_sklearn, from_torch, to_keras, to_torch
 from fastbp.initializers import Initializer
 from fastbp.layers import Dense, Input, Layer
 from fastbp.losses import Loss
@@ -62,7 +64,12 @@ __all__ = [
     "activations",
     "callbacks",
     "constraints",
+    "converters",
     "datasets",
+    "from_keras",
+    "from_onnx",
+    "from_sklearn",
+    "from_torch",
     "get_num_threads",
     "initializers",
     "layers",
@@ -78,5 +85,7 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "threads",
+    "to_keras",
+    "to_torch",
     "utils",
 ]

@@ -1,4 +1,4 @@
-"""Files of arrays, by safetensors: read whole and checked, replaced as a whole or not at all."""
+"""Files, replaced as a whole or not at all; those of arrays, by safetensors, are read whole and checked."""
 
 import contextlib
 import json
@@ -64,7 +64,11 @@ def write(path: Path, tensors: dict[str, Array], entries: dict[str, Any], overwr
     path = checked_path(path)
     if not overwrite and os.path.exists(path):
         raise FileExistsError(f"{path} exists, and overwrite is False")
-    data = encode(tensors, entries)
+    replace(path, encode(tensors, entries))
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Writes a file. Whatever happens, it is what it was or what it shall be."""
     target = os.path.realpath(path)  # a link stays one
     temporary = f"{target}.{os.urandom(4).hex()}.tmp"  # in the same folder, for only there is replacing it one step
     try:

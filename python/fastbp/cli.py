@@ -1,4 +1,4 @@
-"""The command line: ``fastbp demo`` and ``fastbp info``; ``python -m fastbp`` is the same."""
+"""The command line: ``fastbp demo``, ``info``, ``inspect`` and ``convert``; ``python -m fastbp`` is the same."""
 
 import argparse
 from collections.abc import Sequence
@@ -18,12 +18,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo = commands.add_parser("demo", help="learn handwritten digits, beside plain NumPy")
     demo.add_argument("--epochs", type=int, help="times through the data")
     commands.add_parser("info", help="version, compiler, instruction sets, threads")
+    inspect = commands.add_parser("inspect", help="the layers, shapes and weights in a file")
+    inspect.add_argument("file", help="ending in .safetensors, .onnx or .keras")
+    convert = commands.add_parser("convert", help="a model from one format to another")
+    convert.add_argument("source", help="ending in .safetensors, .onnx or .keras")
+    convert.add_argument("target", help="ending in .safetensors or .onnx")
     options = parser.parse_args(arguments)
 
     if options.command == "info":
         from fastbp.config import show_config
 
         show_config()
+    elif options.command in ("inspect", "convert"):
+        from fastbp.converters import files
+
+        try:
+            if options.command == "inspect":
+                print(files.describe(options.file))
+            else:
+                files.convert(options.source, options.target)
+        except (ImportError, OSError, ValueError) as error:
+            parser.exit(1, f"fastbp: {error}\n")
     else:
         from fastbp import demo as digits_demo
 

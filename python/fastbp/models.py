@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastbp import _core, _data, callbacks, fitting, losses, metrics, optimizers, saving, trainer
+from fastbp import _core, _data, callbacks, exporting, fitting, losses, metrics, optimizers, saving, trainer
 from fastbp._progress import Verbose
 from fastbp._seeds import fresh_seed
 from fastbp.layers import LAYERS, Flatten, Input, Layer
@@ -664,6 +664,21 @@ class Sequential:
             ValueError: if they do not fit, naming layer and shapes, or if it is no such file.
         """
         saving.load_weights(self, filepath)
+
+    def export(self, filepath: str | os.PathLike[str], format: str | None = None, **kwargs: Any) -> None:
+        """Writes a file by which other programs compute what ``predict`` does.
+
+        Args:
+            filepath: where to; an existing file is replaced as a whole or not at all.
+            format: "onnx"; the ending of ``filepath``, if not given.
+            kwargs: of the format. ONNX takes ``labels``, a whole number or a name for each class, and then also has the
+                outputs "label" and "probabilities".
+
+        Raises:
+            ValueError: for another format, or a part that the format cannot express, naming the layer.
+            ImportError: if the format's package is missing: ``pip install 'fastbp[onnx]'``.
+        """
+        exporting.export(self, filepath, format, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """The layers and settings, as JSON has them; ``from_config`` makes such a model of it, with initial weights.

@@ -250,7 +250,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         >>> from fastbp import Dense, Input, Sequential
         >>> model = Sequential([Input((2,)), Dense(4, "relu"), Dense(3, "softmax")])
         >>> classifier = MLPClassifier.from_sequential(model, classes=["a", "b", "c"])
-        >>> classifier.predict_proba([[0.5, 0.5]]).shape, list(classifier.classes_)
+        >>> classifier.predict_proba([[0.5, 0.5]]).shape, classifier.classes_.tolist()
         ((1, 3), ['a', 'b', 'c'])
         """
         estimator = cls._of_sequential(model, arguments)
