@@ -271,6 +271,17 @@ def test_validation_without_stopping(iris):
         classifier().fit(x, y, eval_set=x)
 
 
+def test_warm_start_with_another_way_to_end(iris):
+    x, y = iris
+    model = classifier(early_stopping=True, warm_start=True, max_iter=5).fit(x, y)
+    assert model.best_loss_ is None
+    model.set_params(early_stopping=False).fit(x, y)
+    assert model.best_loss_ == min(model.loss_curve_[5:])
+    model.set_params(early_stopping="loss").fit(x, y)
+    assert len(model.validation_scores_) == 10
+    assert len(model.loss_curve_) == 15
+
+
 def test_score_of_labels_while_fitting():
     x, y = make_multilabel_classification(n_samples=80, random_state=0)
     model = classifier(max_iter=10).fit(x[:60], y[:60], eval_set=(x[60:], y[60:]))

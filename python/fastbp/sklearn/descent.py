@@ -127,14 +127,15 @@ def _begin(estimator: Any, watched: bool) -> None:
     """What the first fit of a network begins, and later ones go on with."""
     if not hasattr(estimator, "loss_curve_"):
         estimator.loss_curve_ = []
-        estimator.best_loss_ = None if estimator.early_stopping else math.inf
+        estimator.best_loss_ = None
         estimator.validation_scores_ = estimator.validation_loss_curve_ = None
         estimator.best_validation_score_ = None
         estimator._no_improvement = 0
+    if estimator.best_loss_ is None and not estimator.early_stopping:
+        estimator.best_loss_ = math.inf
     if watched and estimator.validation_scores_ is None:
         estimator.validation_scores_, estimator.validation_loss_curve_ = [], []
-        estimator.best_validation_score_ = estimator._best_validation_loss = -math.inf
-        estimator._best_validation_loss = math.inf
+        estimator.best_validation_score_, estimator._best_validation_loss = -math.inf, math.inf
 
 
 def _note(estimator: Any, logs: dict[str, Any], n: int) -> None:
