@@ -51,6 +51,8 @@ PER_ISA = {
     "activations.h",
     "flat.h",
     "noise.h",
+    "philox.h",
+    "shuffle.h",
     "softmax.h",
     "normalizations.h",
     "crossentropies.h",

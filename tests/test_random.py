@@ -39,10 +39,12 @@ def test_uniform_numbers_are_uniform():
     assert chi_squared < 49 + 6 * np.sqrt(2 * 49)  # 6 deviations; the seed is fixed
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 100, 1001])
-def test_shuffle_is_that_of_the_reference(n):
+@pytest.mark.parametrize("isa", _core.available_isas())
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 100, 127, 128, 129, 130, 1001])  # 64 blocks, of two numbers, at a time
+def test_shuffle_is_that_of_the_reference(n, isa):
     for seed, epoch in [(0, 0), (0, 1), (2**64 - 1, 2**32 - 1)]:
-        np.testing.assert_array_equal(_core.shuffled_order(n, seed, epoch), reference.shuffled_order(n, seed, epoch))
+        expected = reference.shuffled_order(n, seed, epoch)
+        np.testing.assert_array_equal(_core.shuffled_order(n, seed, epoch, isa), expected)
 
 
 def test_shuffle_is_a_new_permutation_every_epoch():

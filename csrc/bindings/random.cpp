@@ -4,6 +4,7 @@
 
 #include "bindings/arrays.h"
 #include "bindings/register.h"
+#include "kernels/dispatch.h"
 
 namespace fastbp {
 
@@ -22,12 +23,13 @@ void register_random(py::module_& m) {
       "Numbers first, first + 1, ... in [0, 1) of the initialisers' stream.");
   m.def(
       "shuffled_order",
-      [](int32_t n, uint64_t seed, uint32_t epoch) {
+      [](int32_t n, uint64_t seed, uint32_t epoch, const std::string& isa) {
         py::array_t<int32_t> result(n);
-        shuffle(result.mutable_data(), n, seed, epoch);
+        kernel_table(isa.empty() ? chosen_isa() : isa)
+            .shuffle(result.mutable_data(), n, seed, epoch, static_cast<uint32_t>(Stream::shuffle));
         return result;
       },
-      py::arg("n"), py::arg("seed"), py::arg("epoch"), "The order in which an epoch visits its n samples.");
+      py::arg("n"), py::arg("seed"), py::arg("epoch"), py::arg("isa") = "", "The order in which an epoch visits its n samples.");
 }
 
 }  // namespace fastbp

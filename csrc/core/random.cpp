@@ -1,7 +1,5 @@
 #include "core/random.h"
 
-#include <utility>
-
 namespace fastbp {
 
 std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> c, std::array<uint32_t, 2> key) {
@@ -32,17 +30,6 @@ uint64_t RandomStream::bits(uint64_t position) {
   }
   const int half = position % 2 * 2;
   return words_[half] | static_cast<uint64_t>(words_[half + 1]) << 32;
-}
-
-uint32_t RandomStream::below(uint32_t bound, uint64_t position) {
-  const uint64_t b = bits(position);  // b · bound has 96 bits: add up its halves
-  return static_cast<uint32_t>(((b >> 32) * bound + ((b & 0xFFFFFFFF) * bound >> 32)) >> 32);
-}
-
-void shuffle(int32_t* order, int32_t n, uint64_t seed, uint32_t epoch) {
-  RandomStream stream(seed, Stream::shuffle, epoch);
-  for (int32_t i = 0; i < n; ++i) order[i] = i;
-  for (int32_t i = n - 1; i > 0; --i) std::swap(order[i], order[stream.below(i + 1, i)]);
 }
 
 }  // namespace fastbp

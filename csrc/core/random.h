@@ -24,9 +24,6 @@ class RandomStream {
   // In [0, 1), 53 bits.
   double uniform(uint64_t position) { return static_cast<double>(bits(position) >> 11) * 0x1p-53; }
 
-  // In [0, bound): the upper part of bits · bound.
-  uint32_t below(uint32_t bound, uint64_t position);
-
  private:
   std::array<uint32_t, 4> compute(uint64_t block) const;
 
@@ -36,8 +33,5 @@ class RandomStream {
   uint64_t block_ = 0;
   std::array<uint32_t, 4> words_;  // of block_
 };
-
-// order (n): the samples of one epoch, shuffled by Fisher and Yates from the last place down.
-void shuffle(int32_t* order, int32_t n, uint64_t seed, uint32_t epoch);
 
 }  // namespace fastbp

@@ -227,6 +227,8 @@ struct KernelTable {
   const char* name;
   int vector_bytes;
   bool fused_multiply_add;
+  // order (n): 0, 1, ... shuffled by the numbers of a stream
+  void (*shuffle)(int32_t* order, long n, uint64_t seed, uint32_t index, uint32_t stream);
   Kernels<float> f32;
   Kernels<double> f64;
 };

@@ -12,6 +12,7 @@
 #include "kernels/normalizations.h"
 #include "kernels/optimizers.h"
 #include "kernels/peak.h"
+#include "kernels/shuffle.h"
 #include "kernels/sparse.h"
 #include "kernels/transpose.h"
 #include "kernels/vec_math.h"
@@ -94,7 +95,7 @@ bool multiplies_and_adds_in_one() {
 }  // namespace
 
 KernelTable FASTBP_TABLE(FASTBP_ISA)() {
-  return {FASTBP_NAME(FASTBP_ISA), kVectorBytes, multiplies_and_adds_in_one(), kernels<float>(), kernels<double>()};
+  return {FASTBP_NAME(FASTBP_ISA), kVectorBytes, multiplies_and_adds_in_one(), shuffle, kernels<float>(), kernels<double>()};
 }
 
 }  // namespace fastbp

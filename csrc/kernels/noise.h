@@ -5,34 +5,11 @@
 #pragma once
 
 #include "kernels/kernel_table.h"
+#include "kernels/philox.h"
 #include "kernels/vec_math.h"
 
 namespace fastbp {
 namespace {
-
-constexpr int kBlocks = 64;  // computed at a time at most: several vectors, whose multiplications overlap
-
-// Four words for each of some counters (c0, c1, step, stream), up to a whole vector of them. The count is no constant:
-// the compiler would write the loop out, and then find no vectors.
-FASTBP_INLINE void philox_blocks(uint32_t (&words)[4][kBlocks], const uint32_t* c0, const uint32_t* c1,
-                                 const Noise& noise, long blocks) {
-  const long count = (blocks + 15) / 16 * 16;
-  uint32_t* const __restrict a = words[0], * const __restrict b = words[1];
-  uint32_t* const __restrict c = words[2], * const __restrict d = words[3];
-  for (int i = 0; i < kBlocks; ++i) a[i] = c0[i], b[i] = c1[i], c[i] = noise.step, d[i] = noise.stream;
-  uint32_t k0 = static_cast<uint32_t>(noise.seed), k1 = static_cast<uint32_t>(noise.seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-    for (long i = 0; i < count; ++i) {
-      const uint64_t p = uint64_t{0xD2511F53} * a[i], q = uint64_t{0xCD9E8D57} * c[i];
-      a[i] = static_cast<uint32_t>(q >> 32) ^ b[i] ^ k0;
-      c[i] = static_cast<uint32_t>(p >> 32) ^ d[i] ^ k1;
-      b[i] = static_cast<uint32_t>(q);
-      d[i] = static_cast<uint32_t>(p);
-    }
-    k0 += 0x9E3779B9;
-    k1 += 0xBB67AE85;
-  }
-}
 
 template <typename T>
 struct IntsOf {
@@ -132,7 +109,7 @@ void noise_in_columns(T* y, T* factor, const T* x, long nodes, long samples, lon
     for (int i = 0; i < kBlocks; ++i) c1[i] = static_cast<uint32_t>(noise.first_sample + s + i);
     for (long n = 0; n < nodes; n += 4) {
       for (int i = 0; i < kBlocks; ++i) c0[i] = static_cast<uint32_t>((noise.first_node + n) / 4);
-      philox_blocks(words, c0, c1, noise, smaller(kBlocks, samples - s));
+      philox_blocks(words, c0, c1, noise.step, noise.stream, noise.seed, smaller(kBlocks, samples - s));
       for (int w = 0; w < 4 && n + w < nodes; ++w) {
         for (long i = 0; i < smaller(kBlocks, samples - s); i += kLanes<T>) {
           const long at = (n + w) * stride + s + i;
@@ -152,7 +129,7 @@ void noise_in_rows(T* y, T* factor, const T* x, long samples, long nodes, long s
     for (long n = 0; n < nodes; n += 4 * kBlocks) {
       for (int i = 0; i < kBlocks; ++i) c0[i] = static_cast<uint32_t>((noise.first_node + n) / 4 + i);
       const long blocks = smaller(kBlocks, (nodes - n + 3) / 4);
-      philox_blocks(words, c0, c1, noise, blocks);
+      philox_blocks(words, c0, c1, noise.step, noise.stream, noise.seed, blocks);
       T drawn[4 * kBlocks];  // by node
       for (int w = 0; w < 4; ++w) {
         for (long i = 0; i < blocks; i += kLanes<T>) {

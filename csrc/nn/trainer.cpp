@@ -389,7 +389,7 @@ template <typename T>
 const int32_t* Trainer<T>::order(long n, uint32_t epoch) {
   if (order_epoch_ != epoch || static_cast<long>(order_.size()) != n) {
     order_.resize(n);
-    shuffle(order_.data(), static_cast<int32_t>(n), settings_.seed, epoch);
+    network_->table().shuffle(order_.data(), n, settings_.seed, epoch, static_cast<uint32_t>(Stream::shuffle));
     order_epoch_ = epoch;
   }
   return order_.data();
