@@ -58,13 +58,23 @@ FASTBP_INLINE void transpose_square(T* out, long out_stride, const T* const* in,
   for (int i = 0; i < n; ++i) __builtin_memcpy(out + i * out_stride, &row[i], sizeof row[i]);
 }
 
+// Asks for rows from .. from + n, as far as there are so many. They lie anywhere, and short ones leave no time to wait.
+template <typename T>
+FASTBP_INLINE void prefetch_rows(const T* in, long in_stride, const int32_t* index, long from, long n, long rows) {
+  for (long r = from; r < smaller(from + n, rows); ++r) __builtin_prefetch(in + index[r] * in_stride);
+}
+
 // In squares of n, of which the last may cover some of the one before once more: rows and cols are n at least.
+constexpr long kAhead = 16;  // rows
+
 template <typename T, int n>
 void transpose_squares(T* out, long out_stride, const T* in, long in_stride, const int32_t* index, long rows,
                        long cols) {
   const T* row[n];
+  const bool is_short = index && cols * static_cast<long>(sizeof(T)) <= 64;  // a cache line
   for (long done_rows = 0; done_rows < rows; done_rows += n) {
     const long r = done_rows <= rows - n ? done_rows : rows - n;
+    if (is_short) prefetch_rows(in, in_stride, index, done_rows + kAhead, n, rows);
     for (long i = 0; i < n; ++i) row[i] = in + (index ? index[r + i] : r + i) * in_stride;
     for (long done_cols = 0; done_cols < cols; done_cols += n) {
       const long c = done_cols <= cols - n ? done_cols : cols - n;
