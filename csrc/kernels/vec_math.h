@@ -57,7 +57,14 @@ FASTBP_INLINE V<T> power_of_two(Mask<T> n) {
   return from_bits<T>((n + Scalar<T>::kExponentBias) << Scalar<T>::kMantissaBits);
 }
 
-constexpr double one_over_factorial(int i) { return i == 0 ? 1.0 : one_over_factorial(i - 1) / i; }
+// 1 / i!, as a table: a function of i would be called, for the compiler does not unfold so many.
+constexpr struct OneOverFactorial {
+  double values[24] = {1};
+  constexpr OneOverFactorial() {
+    for (int i = 1; i < 24; ++i) values[i] = values[i - 1] / i;
+  }
+  constexpr double operator()(int i) const { return values[i]; }
+} one_over_factorial;
 
 // x - less = n·ln2 + r with |r| <= ln2 / 2; q = e^r - 1 by Taylor's series, without the rounding error of 1 + q. `less`
 // are digits that x has no room for.
