@@ -216,9 +216,10 @@ def is_gcc():
 
 
 @pytest.mark.skipif(not is_gcc(), reason="gcc tells what it vectorised; there is none")
-def test_gcc_vectorises_the_product(tmp_path):
-    lines = text(Sequential([Input((784,)), Dense(128, "relu"), Dense(10)], name="net"), tmp_path).splitlines()
-    line = 1 + next(i for i, line in enumerate(lines) if "y[j] += x[i] * w[j]" in line)
+@pytest.mark.parametrize("units", [128, 64, 16, 8])
+def test_gcc_vectorises_the_product(units, tmp_path):
+    lines = text(Sequential([Input((784,)), Dense(units, "relu")], name="net"), tmp_path).splitlines()
+    (line,) = (number for number, line in enumerate(lines, 1) if "y[j] += x[i] * w[j]" in line)  # the inner loop
     command = ["gcc", "-std=c99", "-O3", "-fopt-info-vec-optimized", "-c", "m.c", "-o", "m.o"]
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stderr
     assert re.search(rf"m\.c:{line}:\d+: optimized: loop vectorized", said), said

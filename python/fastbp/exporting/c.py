@@ -20,6 +20,10 @@ from fastbp.layers.preprocessing import LEAST_DEVIATION
 
 __all__ = ["header", "source"]
 
+# At these widths gcc (12, -O3) unrolls the loop over outputs, and then vectorises the one over inputs by shuffles and
+# sums in order: 256 x 16 took 3.1 µs instead of 0.33, 256 x 8 1.4. It does not at 10, 12 or 24.
+NARROW = (4, 8, 16)
+
 # ---- layers ----
 
 
@@ -39,7 +43,8 @@ def _activation(p: Program, layer: Any, x: Value, weights: Weights) -> Value:
 
 
 def _product(p: Program, y: Value, x: Value, name: str, matrix: npt.NDArray[Any]) -> Value:
-    return p.change("product", y, x, p.constant(name, matrix), str(x.width))
+    """y + x·matrix."""
+    return p.change("narrow" if y.width in NARROW else "product", y, x, p.constant(name, matrix), str(x.width))
 
 
 def _dense(p: Program, layer: layers.Dense, x: Value, weights: Weights) -> Value:

@@ -132,6 +132,15 @@ FUNCTIONS = {  # by the name that a step gives it
   }
 }
 """,
+    "narrow": """void @_narrow(float *restrict y, const float *restrict x, const float *restrict w, int in, int out) {
+  for (int i = 0; i < in; ++i, w += out) { /* product, for 4, 8 or 16 outputs: else gcc would vectorise over i */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 1
+#endif
+    for (int j = 0; j < out; ++j) y[j] += x[i] * w[j];
+  }
+}
+""",
     "add": """void @_add(float *restrict a, const float *restrict b, int n) {
   for (int i = 0; i < n; ++i) a[i] += b[i];
 }
