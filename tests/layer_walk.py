@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from fastbp import layers, reference
+from fastbp import Input, Sequential, activations, layers, reference
+from fastbp.activations import CustomActivation
+from fastbp.exporting.operators import known
 from fastbp.reference import layers as plain
 
 
@@ -224,3 +226,31 @@ def randomize(model, seed=7):
             view[...] = rng.normal(size=view.shape) / np.sqrt(len(view))
         elif "variance" not in name:
             view *= rng.choice([-1, 1], view.shape)
+
+
+def is_own(layer):
+    """Whether there is a function of the user's own in it."""
+    within = [layer, *getattr(layer, "layers", [])]
+    return any(isinstance(getattr(inner, "activation", None), CustomActivation) for inner in within)
+
+
+def one(layer, dtype="float32", inputs=5):
+    """A model of one layer."""
+    model = Sequential([Input((inputs,)), layer], dtype=dtype, seed=1)
+    randomize(model)
+    return model
+
+
+SETTINGS = [  # every activation with its usual settings, and with others
+    *known(),
+    activations.relu.with_settings(max_value=4.0),
+    activations.relu.with_settings(negative_slope=0.1),
+    activations.relu.with_settings(0.25, 3.0, 1.0),
+    activations.relu.with_settings(threshold=2.0),
+    activations.threshold.with_settings(0.5, -3.0),
+    *(
+        a.with_settings(0.7)
+        for name, a in activations.ACTIVATIONS.members.items()
+        if name not in ("relu", "threshold", "gelu") and a.get_config()
+    ),
+]

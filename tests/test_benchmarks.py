@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -138,6 +139,7 @@ def test_inference(verification, tmp_path):
     from benchmarks.inference import SUITE
 
     peers = ["numpy", *(name for name, module in INFERENCE_PEERS.items() if find_spec(name) and find_spec(module))]
+    peers += ["fastbp_c"] * bool(shutil.which("cc"))
     queries = ["4-64-64-2", "784-128-10"]
     file = tmp_path / "results.json"
     line = ["--quick", "--rounds", "1", "--peers", *peers, "--workloads", *queries, "--json", str(file)]

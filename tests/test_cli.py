@@ -80,6 +80,13 @@ def test_convert_to_onnx_and_back(tmp_path, capsys):
     assert "ONNX" in capsys.readouterr().out
 
 
+def test_convert_to_c(tmp_path):
+    source, target = str(tmp_path / "a.safetensors"), tmp_path / "a.c"
+    made().save(source)
+    assert cli.main(["convert", source, str(target)]) == 0
+    assert "_predict(const float *restrict x, float *restrict y)" in target.read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

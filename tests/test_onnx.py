@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from layer_walk import EXAMPLES, randomize
+from layer_walk import EXAMPLES, SETTINGS, is_own, one, randomize
 from mutations import mutated
 
 import fastbp
@@ -19,19 +19,6 @@ from fastbp.converters.onnx import _Reader  # noqa: E402
 from fastbp.exporting.onnx import proto  # noqa: E402
 from fastbp.exporting.operators import known  # noqa: E402
 
-SETTINGS = [
-    *known(),
-    activations.relu.with_settings(max_value=4.0),
-    activations.relu.with_settings(negative_slope=0.1),
-    activations.relu.with_settings(0.25, 3.0, 1.0),
-    activations.relu.with_settings(threshold=2.0),
-    activations.threshold.with_settings(0.5, -3.0),
-    *(
-        a.with_settings(0.7)
-        for name, a in activations.ACTIVATIONS.members.items()
-        if name not in ("relu", "threshold", "gelu") and a.get_config()
-    ),
-]
 LIMIT = {"softmax": 20, "log_softmax": 20, "mish": 10, "silu": 20, "gelu": 10}  # of sums, or of several functions
 
 
@@ -40,23 +27,12 @@ def has_gelu(layer):
     return any(repr(getattr(inner, "activation", None)) == "<activation gelu>" for inner in within)
 
 
-def is_own(layer):
-    within = [layer, *getattr(layer, "layers", [])]
-    return any(isinstance(getattr(inner, "activation", None), CustomActivation) for inner in within)
-
-
 CASES = [
     pytest.param(make, dtype, id=f"{name}-{dtype}")
     for name, make in EXAMPLES.items()
     for dtype in ("float32", "float64")
     if not is_own(make(5)) and not (dtype == "float64" and has_gelu(make(5)))
 ]
-
-
-def one(layer, dtype="float32", inputs=5):
-    model = Sequential([Input((inputs,)), layer], dtype=dtype, seed=1)
-    randomize(model)
-    return model
 
 
 def session(model, **options):

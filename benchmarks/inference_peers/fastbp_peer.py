@@ -7,14 +7,20 @@ from benchmarks.queries import Query
 from benchmarks.workloads import Array
 
 
+def network(query: Query, weights: list[Array]) -> fastbp.Sequential:
+    """The network of a query."""
+    inputs, *hidden, outputs = query.widths
+    layers = [*(fastbp.Dense(width, "relu") for width in hidden), fastbp.Dense(outputs)]
+    model = fastbp.Sequential([fastbp.Input((inputs,)), *layers], seed=0)
+    model.set_weights(weights)
+    return model
+
+
 class Peer:
     """A Sequential."""
 
     def __init__(self, query: Query, weights: list[Array]) -> None:
-        inputs, *hidden, outputs = query.widths
-        layers = [*(fastbp.Dense(width, "relu") for width in hidden), fastbp.Dense(outputs)]
-        self.predict = fastbp.Sequential([fastbp.Input((inputs,)), *layers], seed=0)
-        self.predict.set_weights(weights)
+        self.predict = network(query, weights)
 
     def prepared(self, x: Array) -> Array:
         return x[0] if len(x) == 1 else x

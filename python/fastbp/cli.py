@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     inspect.add_argument("file", help="ending in .safetensors, .onnx or .keras")
     convert = commands.add_parser("convert", help="a model from one format to another")
     convert.add_argument("source", help="ending in .safetensors, .onnx or .keras")
-    convert.add_argument("target", help="ending in .safetensors or .onnx")
+    convert.add_argument("target", help="ending in .safetensors, .onnx, .c or .h")
     options = parser.parse_args(arguments)
 
     if options.command == "info":

@@ -670,9 +670,10 @@ class Sequential:
 
         Args:
             filepath: where to; an existing file is replaced as a whole or not at all.
-            format: "onnx"; the ending of ``filepath``, if not given.
+            format: "onnx", "c" or "h"; the ending of ``filepath``, if not given.
             kwargs: of the format. ONNX takes ``labels``, a whole number or a name for each class, and then also has the
-                outputs "label" and "probabilities".
+                outputs "label" and "probabilities". C takes ``name``, an identifier: "digits" gives a function
+                ``digits_predict(x, y)`` of one sample, in float32. If not given it is the model's name.
 
         Raises:
             ValueError: for another format, or a part that the format cannot express, naming the layer.

@@ -6,11 +6,15 @@ from typing import Any
 
 from fastbp import _files
 from fastbp._registry import unknown_name
-from fastbp.exporting import onnx
+from fastbp.exporting import c, onnx
 
 __all__ = ["EXPORTERS", "export"]
 
-EXPORTERS: dict[str, Callable[..., bytes]] = {"onnx": onnx.export}  # by ending: from a model to what the file holds
+EXPORTERS: dict[str, Callable[..., bytes]] = {  # by ending: from a model to what the file holds
+    "onnx": onnx.export,
+    "c": c.source,
+    "h": c.header,
+}
 
 
 def export(model: Any, filepath: _files.Path, format: str | None = None, **kwargs: Any) -> None:
@@ -19,7 +23,7 @@ def export(model: Any, filepath: _files.Path, format: str | None = None, **kwarg
     >>> export(None, "model.pb")
     Traceback (most recent call last):
         ...
-    ValueError: unknown format 'pb'. Known: onnx
+    ValueError: unknown format 'pb'. Known: c, h, onnx
     """
     ending = os.path.splitext(os.fspath(filepath))[1].removeprefix(".") if format is None else format
     if ending not in EXPORTERS:

@@ -15,12 +15,12 @@ from fastbp import _core, layers, saving
 from fastbp.exporting.graph import Array, Graph
 from fastbp.exporting.operators import activate
 from fastbp.layers.base import Layer
+from fastbp.layers.preprocessing import LEAST_DEVIATION
 
 __all__ = ["export", "proto", "require_onnx"]
 
 OPSET, IR_VERSION = 20, 9  # which onnxruntime reads from 1.17 on
 MOST_BYTES = 2**31 - 2**20  # a message of protobuf ends at 2 GiB; some go to the graph
-LEAST_DEVIATION = 1e-7  # Normalization divides by no less
 
 
 def require_onnx() -> Any:

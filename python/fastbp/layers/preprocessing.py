@@ -8,6 +8,8 @@ import numpy.typing as npt
 from fastbp import _data, initializers
 from fastbp.layers.base import Array, Layer, Spec, Variable, Weight
 
+LEAST_DEVIATION = 1e-7  # Normalization divides by no less
+
 
 class Normalization(Layer):
     """y = (x - mean) / √variance, feature by feature; ``invert``: the way back.
