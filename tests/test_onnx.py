@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from layer_walk import EXAMPLES, SETTINGS, is_own, one, randomize
+from layer_walk import EXAMPLES, SETTINGS, is_own, one
 from mutations import mutated
 
 import fastbp
