@@ -524,10 +524,10 @@ def test_what_is_open_is_closed_however_a_call_ends(error, monkeypatch):
 
     model = network()
     calls = {
-        "on_train_begin": lambda c: model.fit(X, Y, callbacks=c),
-        "on_epoch_end": lambda c: model.fit(X, Y, callbacks=c),
-        "on_test_begin": lambda c: model.evaluate(X, Y, callbacks=c),
-        "on_predict_begin": lambda c: model.predict(X, callbacks=c),
+        "on_train_begin": lambda c: model.fit(X, Y, callbacks=c, verbose=2),
+        "on_epoch_end": lambda c: model.fit(X, Y, callbacks=c, verbose=2),
+        "on_test_begin": lambda c: model.evaluate(X, Y, callbacks=c, verbose=2),
+        "on_predict_begin": lambda c: model.predict(X, callbacks=c, verbose=2),
     }
     for hook, call in calls.items():
         with pytest.raises(error):

@@ -11,7 +11,8 @@ from fastbp.callbacks.progbar_logger import ProgbarLogger
 class CallbackList:
     """Several callbacks, called in order. ``call("on_epoch_end", epoch, logs)``.
 
-    The progress display comes last, unless it is among them. As a context manager it closes what they hold open.
+    The progress display, if there is to be one, comes last, unless it is among them. As a context manager it closes
+    what they hold open.
     """
 
     def __init__(self, callbacks: Callback | Iterable[Callback] | None, model: Any, params: Mapping[str, Any]) -> None:
@@ -21,7 +22,7 @@ class CallbackList:
             self.callbacks = list(callbacks)
         else:
             self.callbacks = [callbacks]
-        if not any(isinstance(callback, ProgbarLogger) for callback in self.callbacks):
+        if params.get("verbose") and not any(isinstance(callback, ProgbarLogger) for callback in self.callbacks):
             self.callbacks.append(ProgbarLogger())
         for callback in self.callbacks:
             if not isinstance(callback, Callback):

@@ -54,7 +54,7 @@ EPSILON: Range = ("finite and at least 1.2e-38", lambda x: 1.2e-38 <= x < math.i
 
 def number(name: str, value: Any, allowed: Range) -> float:
     """``value`` as a float in that range."""
-    if isinstance(value, bool) or not isinstance(value, SupportsFloat):
+    if isinstance(value, bool) or not isinstance(value, (int, float, SupportsFloat)):  # a protocol is slow to ask
         raise TypeError(f"{name} must be a number; got {type(value).__name__} {value!r}")
     words, holds = allowed
     if not holds(float(value)):
@@ -165,7 +165,7 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value: LearningRate) -> None:
-        if isinstance(value, Schedule):
+        if not isinstance(value, float) and isinstance(value, Schedule):
             self.schedule = value
         elif self.schedule is not None:
             raise TypeError(

@@ -178,7 +178,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
     # ---- targets ----
 
     def _learn_targets(self, y: Any) -> None:
-        kind = type_of_target(y, input_name="y")
+        # Whole numbers and words are classes; asking scikit-learn takes as long as ten epochs of a small network.
+        kind = "multiclass" if y.ndim == 1 and y.dtype.kind in "biuUS" else type_of_target(y, input_name="y")
         if kind not in ("binary", "multiclass", "multilabel-indicator"):
             check_classification_targets(y)
             raise ValueError(f"y must be classes (n,) or an indicator of labels (n, labels); got {kind} targets")
