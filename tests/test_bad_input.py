@@ -31,7 +31,7 @@ def state(model):
         "slots": trainer and [[s.tolist() for s in slot] for slot in trainer.core.slots()],
         "history": model.history and (model.history, dict(model.history.history)),
         "epochs_trained": model.epochs_trained,
-        "compiled": (model.optimizer, model.loss, model._metrics),
+        "compiled": (model.optimizer, model.loss, model._loss_weight, model._metrics),
         "layers": model.layers,
         "own weights": [[w.tolist() for w in layer.get_weights()] for layer in model.layers],
     }
@@ -427,6 +427,10 @@ def test_a_model_without_a_loss_lists_the_losses(use):
     [
         {"optimizer": "sgdd", "loss": "mse"},
         {"optimizer": "sgd", "metrics": ["mae"]},
+        {"optimizer": "sgd", "loss_weights": 0.5},
+        {"optimizer": "sgd", "loss": "mse", "loss_weights": []},
+        {"optimizer": "sgd", "loss": "mse", "loss_weights": {"a": 1.0, "b": 2.0}},
+        {"optimizer": "sgd", "loss": "mse", "loss_weights": inf},
         {"optimizer": "sgd", "loss": "mme"},
         {"optimizer": "sgd", "loss": "mse", "metrics": ["mae", "mxe"]},
         {"optimizer": "sgd", "loss": "mse", "metrics": ["mae", "mae"]},
@@ -437,9 +441,26 @@ def test_a_model_without_a_loss_lists_the_losses(use):
 )
 def test_a_compile_that_fails_changes_nothing(settings):
     model = network()
-    with refused(model, ValueError, "unknown|need a loss|different names|takes"):
+    with refused(model, ValueError, "unknown|need a loss|different names|takes|must be"):
         model.compile(**settings)
     model.fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("bad", "error", "message"),
+    [
+        ([0.5, 2.0], ValueError, r"loss_weights must be one number, for the model has one loss; got \[0.5, 2.0\]"),
+        ({}, ValueError, "loss_weights must be one number, for the model has one loss; got {}"),
+        ("0.5", TypeError, "loss_weights must be a number; got str '0.5'"),
+        ([None], TypeError, "loss_weights must be a number; got NoneType None"),
+        (True, TypeError, "loss_weights must be a number; got bool True"),
+        (nan, ValueError, "loss_weights must be finite; got nan"),
+    ],
+)
+def test_loss_weights_are_one_number(bad, error, message):
+    model = network()
+    with refused(model, error, message):
+        model.compile("sgd", "mse", loss_weights=bad)
 
 
 @pytest.mark.parametrize(
@@ -625,7 +646,7 @@ def core_trainer(loss="mean_squared_error", optimizer="sgd", metrics=(), from_lo
 @pytest.mark.parametrize(
     ("loss", "samples", "batches", "message"),
     [
-        ("mean_squared_error", (matrix(4, 2), matrix(4, 2)), (1, None, 0, 4), "x does not have the network's columns"),
+        ("mean_squared_error", (matrix(4, 2), matrix(4, 2)), (1, None, 0, 4), "x has 2 columns; the network expects 3"),
         ("mean_squared_error", (matrix(4, 3), matrix(4, 1)), (1, None, 0, 4), "y does not have the network's outputs"),
         ("mean_squared_error", (matrix(4, 3), matrix(4, dtype="int32")), (1, None, 0, 4), "another kind of y"),
         ("sparse_categorical_crossentropy", (matrix(4, 3), matrix(4, 2)), (1, None, 0, 4), "another kind of y"),

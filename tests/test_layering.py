@@ -21,6 +21,7 @@ NN_ORDER = [
     "constraint",
     "failure",
     "optimizer",
+    "sparse_batch",
     "layer",
     "plan",
     "tape",
@@ -61,6 +62,7 @@ PER_ISA = {
     "metrics.h",
     "regression_metrics.h",
     "optimizers.h",
+    "sparse.h",
     "transpose.h",
 }
 
@@ -75,7 +77,7 @@ PYTHON_ORDER = [  # a module imports only from rows above its own; the parts of 
     {"sources"},
     {"fitting"},
     {"models"},
-    {"converters", "demo"},
+    {"converters", "demo", "sklearn"},
     {"__init__"},
     {"cli"},
     {"__main__"},

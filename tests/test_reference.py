@@ -11,7 +11,9 @@ import fastbp
 from fastbp import _core, reference
 
 
-def twins(widths, activations, loss, optimizer, dtype="float64", seed=5, isa="", rate=0.01):
+def twins(
+    widths, activations, loss, optimizer, dtype="float64", seed=5, isa="", rate=0.01, regularizer=None, weight=1.0
+):
     """The same network in the core and in the reference."""
     rule, options = RULES[optimizer]
     ours = rule(rate, **options)
@@ -19,9 +21,13 @@ def twins(widths, activations, loss, optimizer, dtype="float64", seed=5, isa="",
     model = fastbp.Sequential([fastbp.Input((widths[0],))], dtype=dtype, seed=seed)
     model._isa = isa
     for units, activation in zip(widths[1:], activations, strict=True):
-        model.add(fastbp.Dense(units, activation))
-    model.compile(ours, loss)
-    return model, reference.Network(widths, activations, loss, optimizer, seed=seed, **hyperparameters)
+        model.add(fastbp.Dense(units, activation, kernel_regularizer=regularizer))
+    model.compile(ours, loss, loss_weights=weight)
+    if regularizer is not None:
+        penalty = {"penalty": (regularizer.l1, regularizer.l2), "per_sample": regularizer.per_sample}
+        hyperparameters |= penalty
+    network = reference.Network(widths, activations, loss, optimizer, loss_weight=weight, seed=seed, **hyperparameters)
+    return model, network
 
 
 def data(loss, n, inputs, outputs, seed=0):
@@ -56,6 +62,23 @@ def test_three_epochs_end_in_the_same_weights(isa, loss, optimizer, shuffle):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=atol)
     np.testing.assert_allclose(model.predict(x), network.predict(x), rtol=0, atol=10 * atol)
     assert model._network.isa == isa
+
+
+@pytest.mark.parametrize("per_sample", [False, True])
+@pytest.mark.parametrize("optimizer", RULES)
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_penalties_and_the_weight_of_the_loss(isa, optimizer, per_sample):
+    regularizer = fastbp.regularizers.L1L2(0.01, 0.02, per_sample=per_sample)
+    model, network = twins(
+        [5, 17, 3], ["tanh", "linear"], "mean_squared_error", optimizer, isa=isa, regularizer=regularizer, weight=0.5
+    )
+    x, y = data("mean_squared_error", 37, 5, 3)
+    history = model.fit(x, y, batch_size=8, epochs=3, verbose=0)
+    losses = network.fit(x, y, 8, 3)
+    atol = tolerance("float64", steps=15, longest_sum=17)
+    np.testing.assert_allclose(history.history["loss"], losses, rtol=0, atol=atol)
+    for ours, theirs in zip(model.get_weights(), network.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("optimizer", RULES)

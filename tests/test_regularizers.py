@@ -6,11 +6,12 @@ import json
 import numpy as np
 import pytest
 
-from fastbp import regularizers
+from fastbp import Dense, regularizers
 from fastbp.regularizers import L1, L1L2, L2, REGULARIZERS, Regularizer
 
 EPS = np.finfo(np.float64).eps
 ALL = [L1(0.3), L2(0.7), L1L2(0.3, 0.7), L1(), L2(), L1L2()]
+PER_SAMPLE = [L1(0.3, per_sample=True), L2(per_sample=True), L1L2(l2=0.7, per_sample=True)]
 
 
 def weights(shape=(7, 5), dtype="float64"):
@@ -73,7 +74,7 @@ def test_a_penalty_of_float32_weights_is_summed_in_double():
 # ---- names and configs ----
 
 
-@pytest.mark.parametrize("regularizer", ALL, ids=repr)
+@pytest.mark.parametrize("regularizer", ALL + PER_SAMPLE, ids=repr)
 def test_configs_make_equal_regularizers(regularizer):
     config = regularizer.get_config()
     written = json.loads(json.dumps(regularizers.serialize(regularizer)))
@@ -86,6 +87,13 @@ def test_configs_make_equal_regularizers(regularizer):
     ):
         assert type(other) is type(regularizer)
         assert other.get_config() == config
+        assert other.per_sample is regularizer.per_sample
+
+
+def test_per_sample_is_written_where_it_is_set():
+    assert L2(0.5).get_config() == {"l2": 0.5}
+    assert L2(0.5, per_sample=True).get_config() == {"l2": 0.5, "per_sample": True}
+    assert L2(0.5, per_sample=np.True_).per_sample is True
 
 
 def test_names_of_keras():
@@ -137,6 +145,13 @@ def test_a_penalty_of_another_form_is_refused():
         (lambda: L2("0.1"), TypeError, "l2 must be a number; got str '0.1'"),
         (lambda: L1(None), TypeError, "l1 must be a number; got NoneType None"),
         (lambda: L1L2(True), TypeError, "l1 must be a number; got bool True"),
+        (lambda: L1(0.1, per_sample=1), TypeError, "per_sample must be True or False; got int 1"),
+        (lambda: L1(0.1, True), TypeError, "positional argument"),
+        (
+            lambda: Dense(1, activity_regularizer=L2(per_sample=True)),
+            ValueError,
+            r"activity_regularizer must not be per_sample, .*; got L2\(l2=0.01, per_sample=True\)",
+        ),
         (lambda: L1()(["a"]), TypeError, "x has dtype <U1; expected real numbers"),
         (lambda: regularizers.get("l3"), ValueError, "unknown regularizer 'l3'; did you mean 'l[12]'"),
         (lambda: regularizers.get(abs), TypeError, "expected the regularizer as a name or as a Regularizer"),
@@ -158,8 +173,9 @@ def test_arguments_are_keras(name):
     cls = REGULARIZERS.members[name]
     theirs = getattr(keras.regularizers, name)
     assert theirs is getattr(keras.regularizers, cls.__name__)
-    arguments, expected = (inspect.signature(c).parameters.values() for c in (cls, theirs))
+    (*arguments, own), expected = (inspect.signature(c).parameters.values() for c in (cls, theirs))
     assert [(a.name, a.default) for a in arguments] == [(a.name, a.default) for a in expected]
+    assert (own.name, own.default, own.kind) == ("per_sample", False, own.KEYWORD_ONLY)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -342,6 +342,7 @@ HIDDEN = {  # layers that keep something from batch to batch, or draw numbers
     "Dense, penalised and constrained": lambda: [
         Dense(5, "tanh", kernel_regularizer="l1_l2", kernel_constraint="max_norm", activity_regularizer="l2")
     ],
+    "Dense, penalised per sample": lambda: [Dense(5, kernel_regularizer=regularizers.L2(0.5, per_sample=True))],
     "Residual": lambda: [layers.Residual([Dense(4, "tanh"), layers.Dropout(0.25), layers.BatchNormalization()])],
 }
 STEPS = {  # settings of the optimiser that keep something from step to step
@@ -557,6 +558,7 @@ PARTS = [
     Input(3),
     Dense(4, "relu", False, "he_normal", initializers.Constant(0.5), name="named"),
     Dense(4, trainable=False, bias_regularizer=regularizers.L1(0.25)),
+    Dense(4, kernel_regularizer=regularizers.L1L2(0.25, 0.5, per_sample=True)),
     initializers.RandomUniform(-0.5, 0.25, seed=2**64 - 1),
     losses.BinaryCrossentropy(from_logits=True),
     losses.MeanSquaredError(),
@@ -746,11 +748,12 @@ def test_a_config_makes_the_same_initial_model():
 
 
 def test_compile_can_be_repeated_from_its_config():
-    model = network(SGD(0.5, 0.25), metrics="mae", weighted_metrics=["mse"])
+    model = network(SGD(0.5, 0.25), metrics="mae", weighted_metrics=["mse"], loss_weights=[0.5])
     other = Sequential([Input((3,)), Dense(2)])
     assert other.get_compile_config() is None
     other.compile_from_config(json.loads(json.dumps(model.get_compile_config())))
     assert other.get_compile_config() == model.get_compile_config()
+    assert other.get_compile_config()["loss_weights"] == 0.5
 
 
 def test_a_model_can_be_loaded_without_compiling(tmp_path):

@@ -179,6 +179,14 @@ def test_regularizers(regularizer, where):
     assert_alike(sgd(), lambda m: {where: regularizer(m)}, lambda m: {where: regularizer(m)})
 
 
+@pytest.mark.parametrize("weights", [0.3, [0.3], 0.0], ids=repr)
+def test_loss_weights(weights):
+    def penalised(m):
+        return {"kernel_regularizer": m.regularizers.L2(0.05), "activity_regularizer": m.regularizers.L1(0.02)}
+
+    assert_alike(sgd(), penalised, loss_weights=weights, metrics=["mae"])
+
+
 @pytest.mark.parametrize("constraint", CONSTRAINTS.values(), ids=CONSTRAINTS)
 def test_constraints_of_kernels(constraint):
     assert_alike(sgd(), lambda m: {"kernel_constraint": constraint(m)}, lambda m: {"kernel_constraint": constraint(m)})

@@ -54,16 +54,6 @@ std::shared_ptr<PyNetwork<T>> make_network(long inputs, const py::list& layers, 
                                         seed);
 }
 
-template <typename T>
-MatrixView<const T> inputs_of(const py::array& array, const Network<T>& network) {
-  const MatrixView<const T> x = matrix_of<T>(array, "x");
-  if (x.cols != network.inputs()) {
-    throw std::invalid_argument("x has " + std::to_string(x.cols) + " columns; the network expects " +
-                                std::to_string(network.inputs()));
-  }
-  return x;
-}
-
 // A few samples (n, columns), or one of them (columns), in an array that can be used as it is; `rows` is null for
 // anything else, which is for others to convert or to explain.
 template <typename T>
@@ -106,7 +96,7 @@ py::object quick_call(PyNetwork<T>& network, py::handle x) {
   const Direct<T> in(x, network.inputs());
   if (!in || in.view.rows > PyNetwork<T>::kQuickRows) return py::none();
   py::array_t<T> result = in.like(network.outputs());
-  network.predict_few(rows_of(result, in.view.rows, network.outputs()), in.view);
+  network.predict_few(rows_of(result, in.view.rows, network.outputs()), {in.view});
   return result;
 }
 
@@ -191,11 +181,13 @@ void register_network_of(py::module_& m, const char* name) {
           "Sets all gradients to 0.")
       .def(
           "__call__",
-          [](Net& self, const py::array& array, long batch, int threads) {
-            const MatrixView<const T> x = inputs_of<T>(array, self);
-            py::array_t<T> result({x.rows, self.outputs()});
-            const MatrixView<T> out = {result.mutable_data(), x.rows, self.outputs(), self.outputs()};
-            if (x.rows <= Net::kQuickRows) {
+          [](Net& self, const py::object& x_object, long batch, int threads) {
+            const HeldInputs<T> held = inputs_of<T>(x_object);
+            const Inputs<T>& x = held.view;
+            require_inputs<T>(x, self);
+            py::array_t<T> result({x.rows(), self.outputs()});
+            const MatrixView<T> out = {result.mutable_data(), x.rows(), self.outputs(), self.outputs()};
+            if (x.rows() <= Net::kQuickRows) {
               self.predict_few(out, x);
             } else {
               Poll poll = signal_poll();

@@ -1,9 +1,12 @@
 // The network as Python holds it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <tuple>
 #include <vector>
 
 #include "bindings/arrays.h"
@@ -35,7 +38,7 @@ class PyNetwork : public Network<T> {
   static constexpr long kQuickRows = 64;
 
   // Predicts up to kQuickRows rows, in a workspace kept from one call to the next: the GIL keeps it to one caller.
-  void predict_few(MatrixView<T> out, MatrixView<const T> x) {
+  void predict_few(MatrixView<T> out, const Inputs<T>& x) {
     if (!quick_) quick_.emplace(this->stack(), kQuickRows, samples_in_rows, Workspace<T>::Use::inference);
     Poll nothing([] {});
     this->predict(out, x, *quick_, nothing);
@@ -44,6 +47,63 @@ class PyNetwork : public Network<T> {
  private:
   std::optional<Workspace<T>> quick_;
 };
+
+// Sparse rows whose starts and columns are such that the core may follow them without looking.
+template <typename T>
+Inputs<T> sparse_rows_of(const py::array& starts, const py::array& columns, const py::array& values, long rows,
+                         long cols) {
+  if (cols < 0 || starts.size() < 1 || rows != starts.size() - 1) {
+    throw std::invalid_argument("x must have a start for each row, and one more");
+  }
+  const long entries = values.ndim() == 1 ? static_cast<long>(values.shape(0)) : 0;
+  const SparseRows<T> x = {vector_of<int64_t>(starts, rows + 1, "starts"),
+                           vector_of<int32_t>(columns, entries, "columns"), vector_of<T>(values, entries, "values")};
+  if (x.starts[0] != 0 || x.starts[rows] != entries || !std::is_sorted(x.starts, x.starts + rows + 1)) {
+    throw std::invalid_argument("the rows of x must begin at 0, follow each other and end at " +
+                                std::to_string(entries));
+  }
+  for (long e = 0; e < entries; ++e) {
+    if (x.columns[e] >= 0 && x.columns[e] < cols) continue;
+    throw std::invalid_argument("x has an entry in column " + std::to_string(x.columns[e]) + " of " +
+                                std::to_string(cols));
+  }
+  return {{nullptr, rows, cols, 0}, x};
+}
+
+// x as Python gives it, and the arrays that are borrowed.
+template <typename T>
+struct HeldInputs {
+  std::vector<py::array> arrays;
+  Inputs<T> view;
+};
+
+// From an array (n, inputs), or an object with `starts`, `columns`, `values` and `shape`.
+template <typename T>
+HeldInputs<T> inputs_of(const py::object& x) {
+  HeldInputs<T> held;
+  if (py::isinstance<py::array>(x)) {
+    held.arrays.push_back(py::reinterpret_borrow<py::array>(x));
+    held.view.matrix = matrix_of<T>(held.arrays[0], "x");
+  } else {
+    for (const char* name : {"starts", "columns", "values"}) {
+      const py::object array = py::getattr(x, name, py::none());
+      if (!py::isinstance<py::array>(array)) throw py::type_error("x must be an array, or sparse rows");
+      held.arrays.push_back(py::reinterpret_borrow<py::array>(array));
+    }
+    const auto [rows, cols] = py::cast<std::tuple<long, long>>(x.attr("shape"));
+    held.view = sparse_rows_of<T>(held.arrays[0], held.arrays[1], held.arrays[2], rows, cols);
+  }
+  return held;
+}
+
+template <typename T>
+void require_inputs(const Inputs<T>& x, const Network<T>& network) {
+  if (x.cols() != network.inputs()) {
+    throw std::invalid_argument("x has " + std::to_string(x.cols()) + " columns; the network expects " +
+                                std::to_string(network.inputs()));
+  }
+  if (x.is_sparse() && !network.reads_sparse()) throw std::invalid_argument("sparse x needs a dense layer first");
+}
 
 // Views of all parameters, or of what is laid out as they are.
 template <typename T>

@@ -17,7 +17,7 @@ namespace {
 // The arrays of a fit, held as long as they are borrowed.
 template <typename T>
 struct HeldSamples {
-  py::array x;
+  HeldInputs<T> x;
   py::array y;
   std::optional<py::array> sample_weight;
   Samples<T> view;
@@ -26,10 +26,11 @@ struct HeldSamples {
 };
 
 template <typename T>
-HeldSamples<T> make_samples(py::array x, py::array y, std::optional<py::array> sample_weight) {
+HeldSamples<T> make_samples(const py::object& x_object, py::array y, std::optional<py::array> sample_weight) {
   Samples<T> view = {};
-  view.x = matrix_of<T>(x, "x");
-  const long n = view.x.rows;
+  HeldInputs<T> x = inputs_of<T>(x_object);
+  view.x = x.view;
+  const long n = view.x.rows();
   int32_t lowest = 0, highest = 0;
   if (n < 1 || n > std::numeric_limits<int32_t>::max()) {
     throw std::invalid_argument("x must have between 1 and 2^31 - 1 rows; got " + std::to_string(n));
@@ -50,9 +51,9 @@ template <typename T>
 void require_fit(const Trainer<T>& trainer, const HeldSamples<T>& held, long batch_size, long first, long last) {
   const Network<T>& network = trainer.network();
   const Samples<T>& samples = held.view;
-  const long n = samples.x.rows;
+  const long n = samples.x.rows();
   if (!trainer.has_loss()) throw std::invalid_argument("the trainer has no loss");
-  if (samples.x.cols != network.inputs()) throw std::invalid_argument("x does not have the network's columns");
+  require_inputs(samples.x, network);
   if (trainer.sparse() != (samples.labels != nullptr)) throw std::invalid_argument("the loss takes another kind of y");
   if (samples.labels) {
     const bool low = held.lowest_label < 0, high = held.highest_label >= network.outputs();
@@ -104,6 +105,7 @@ typename Trainer<T>::Settings settings_of(const py::dict& d) {
                          : name == "weighted_mean" ? Reduction::weighted_mean
                                                    : Reduction::mean;
   }
+  if (d.contains("loss_weight")) settings.loss_weight = py::cast<double>(d["loss_weight"]);
   if (d.contains("ignored_label")) settings.ignored_label = py::cast<int32_t>(d["ignored_label"]);
   if (d.contains("own_loss_sparse")) settings.own_loss_sparse = py::cast<bool>(d["own_loss_sparse"]);
   if (d.contains("own_loss")) {  // (targets, outputs) -> (losses (n), slopes (n, outputs))
@@ -144,10 +146,10 @@ void set_update(Trainer<T>& trainer, const py::dict& d, const py::list& treatmen
   settings.mean_overwrites = static_cast<long>(number("ema_overwrite_frequency"));
   std::vector<Treatment> each;
   for (const py::handle of : treatments) {
-    using Fields = std::tuple<bool, double, double, std::string, std::vector<double>, int>;
-    const auto [decays, l1, l2, name, numbers, norm] = py::cast<Fields>(of);
+    using Fields = std::tuple<bool, double, double, bool, std::string, std::vector<double>, int>;
+    const auto [decays, l1, l2, per_sample, name, numbers, norm] = py::cast<Fields>(of);
     if (norm < 0 || norm > 2) throw std::invalid_argument("a norm is of columns (0), of rows (1) or of all (2)");
-    each.push_back({decays, l1, l2, {name, numbers, static_cast<Constraint::Norm>(norm)}});
+    each.push_back({decays, l1, l2, per_sample, {name, numbers, static_cast<Constraint::Norm>(norm)}});
   }
   trainer.update().set(settings, trainer.network().stack().parameters(), each);
 }
@@ -247,7 +249,7 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
       .def(
           "gradients",
           [](Train& self, const Held& samples) {
-            require_fit(self, samples, samples.view.x.rows, 0, 1);
+            require_fit(self, samples, samples.view.x.rows(), 0, 1);
             const Busy busy(busy_flag(self));
             Poll poll = signal_poll();
             py::gil_scoped_release release;

@@ -54,7 +54,7 @@ void Barrier::wait() {
   const unsigned round = round_.load(std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
     arrived_.store(0, std::memory_order_relaxed);
-    round_.store(round + 1, std::memory_order_release);
+    round_.store(round + 1);  // not `release`: notify_all then looks whether anybody sleeps, and must not look first
     round_.notify_all();
     return;
   }
@@ -77,7 +77,7 @@ void run_team(int size, const std::function<void(const Member&)>& f) {
   // Nobody starts before all are there: should a thread not be had, those that are give up.
   std::atomic<int> go{0};
   const auto release = [&](int value) {
-    go.store(value, std::memory_order_release);
+    go.store(value);  // as in Barrier::wait
     go.notify_all();
   };
   try {

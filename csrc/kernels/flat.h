@@ -23,20 +23,38 @@ FASTBP_INLINE double sum_of(long n, F f) {
   return sum;
 }
 
-// dw += l1·sign(w) + 2·l2·w, if dw is not null; returns l1·Σ|w| + l2·Σw². n: whole vectors.
+// l1·Σ|w| + l2·Σw²
 template <typename T>
-double regularize(T* dw, const T* w, double l1, double l2, long n) {
+double penalty(const T* w, double l1, double l2, long n) {
   const T a = static_cast<T>(l1), b = static_cast<T>(l2);
-  if (dw) {
-    for (long i = 0; i < n; i += kLanes<T>) {
-      const V<T> v = load(w + i), zero = {};
-      const V<T> sign = v > zero ? broadcast<T>(a) : (v < zero ? broadcast<T>(-a) : zero);
-      store<T>(dw + i, load(dw + i) + sign + (b + b) * v);
-    }
-  }
   return sum_of<T>(n, [&](long i) {
     const V<T> v = load(w + i);
     return abs<T>(v) * a + v * v * b;
+  });
+}
+
+// Calls f(slope), where slope(dw, w) is dw with the slope of the penalty: dw + l1·sign(w) + 2·l2·w, and no arithmetic
+// for what is 0.
+template <typename T, typename F>
+FASTBP_INLINE void with_penalty(double l1, double l2, F f) {
+  const T a = static_cast<T>(l1), twice = 2 * static_cast<T>(l2);
+  if (l1 != 0) {
+    f([a, twice](V<T> dw, V<T> w) __attribute__((always_inline)) {
+      const V<T> zero = {};
+      const V<T> sign = w > zero ? broadcast<T>(a) : (w < zero ? broadcast<T>(-a) : zero);
+      return dw + sign + twice * w;
+    });
+  } else if (l2 != 0) {
+    f([twice](V<T> dw, V<T> w) __attribute__((always_inline)) { return dw + twice * w; });
+  } else {
+    f([](V<T> dw, V<T>) __attribute__((always_inline)) { return dw; });
+  }
+}
+
+template <typename T>
+void penalize(T* dw, const T* w, double l1, double l2, long n) {
+  with_penalty<T>(l1, l2, [=](auto slope) __attribute__((always_inline)) {
+    for (long i = 0; i < n; i += kLanes<T>) store<T>(dw + i, slope(load(dw + i), load(w + i)));
   });
 }
 
@@ -60,7 +78,7 @@ void blend(T* mean, const T* x, double keep, long n) {
 }
 
 template <typename T>
-constexpr FlatKernels<T> kFlat = {regularize<T>, sum_of_squares<T>, clip<T>, blend<T>};
+constexpr FlatKernels<T> kFlat = {penalty<T>, penalize<T>, sum_of_squares<T>, clip<T>, blend<T>};
 
 }  // namespace
 }  // namespace fastbp

@@ -42,6 +42,15 @@ struct Product {
   Finish finish;
 };
 
+// A sparse matrix: the entries of row r are those from starts[r] to starts[r + 1], in any order. Those of one column
+// add up.
+template <typename T>
+struct SparseRows {
+  const int64_t* starts;
+  const int32_t* columns;
+  const T* values;
+};
+
 // How the values of a batch lie: (samples, nodes), or (nodes, samples).
 enum Layout { samples_in_rows, samples_in_columns };
 
@@ -143,7 +152,8 @@ struct NormalizationKernels {
 // See flat.h. n: whole vectors.
 template <typename T>
 struct FlatKernels {
-  double (*regularize)(T* dw, const T* w, double l1, double l2, long n);
+  double (*penalty)(const T* w, double l1, double l2, long n);
+  void (*penalize)(T* dw, const T* w, double l1, double l2, long n);
   double (*sum_of_squares)(const T* x, long n);
   void (*clip)(T* x, double scale, double most, long n);
   void (*blend)(T* mean, const T* x, double keep, long n);
@@ -161,13 +171,15 @@ struct OptimizerKernel {
   int hyperparameter_count;
   const char* slot_names[kMaxSlots];
   const char* hyperparameter_names[kMaxHyperparameters];  // the first is learning_rate, always
+  bool ignores_zero;                                      // a gradient of 0 changes nothing
   const char* initial_slot_value;                         // the hyperparameter that slots begin at; null: 0
   // What all parameters share at step `step` (counted from 1), computed once per step in double. `memory` is a number
   // that is kept from one step to the next, 1 before the first.
   void (*prepare)(double* shared, double* memory, const double* hyperparameters, double step);
-  // w is multiplied by `keep` first: what weight decay leaves of it.
+  // The slope of the penalty l1·Σ|w| + l2·Σw² is added to dw, with the bits of `penalize`. Then w is multiplied by
+  // `keep`: what weight decay leaves of it.
   void (*update)(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared, double keep,
-                 long rows, long cols);
+                 double l1, double l2, long rows, long cols);
 };
 
 // One of the functions of vec_math.h on an array; for tests.
@@ -190,6 +202,9 @@ struct Kernels {
   void (*product)(const Product<T>&);
   // c[m, n] = Σ_k a[m, k]·b[n, k], for few m; rows of a and b padded with 0.
   void (*dots)(T* c, long c_stride, const T* a, long a_stride, const T* b, long b_stride, long m, long n, long k);
+  // c[r] = bias[r] + Σ v·b[column] over the entries of row index[r]; index null: r itself; bias null: 0. Whole vectors.
+  void (*sparse_product)(T* c, long c_stride, SparseRows<T> a, const int32_t* index, const T* b, long b_stride,
+                         const T* bias, long bias_stride, long rows, long cols);
   // out (cols, rows): out[c, r] = in[index[r], c]; index null: r itself. Reads and writes true elements only.
   void (*transpose)(T* out, long out_stride, const T* in, long in_stride, const int32_t* index, long rows, long cols);
   // sums (cols), added to if `accumulate`

@@ -12,6 +12,7 @@
 #include "kernels/normalizations.h"
 #include "kernels/optimizers.h"
 #include "kernels/peak.h"
+#include "kernels/sparse.h"
 #include "kernels/transpose.h"
 #include "kernels/vec_math.h"
 
@@ -64,6 +65,7 @@ template <typename T>
 constexpr Kernels<T> kernels() {
   return {product<T>,
           dots<T>,
+          sparse_product<T>,
           transpose<T>,
           column_sums<T>,
           add<T>,

@@ -4,6 +4,7 @@
 // parameters with its slots and its gradient. Zero gradients and slots leave zero parameters at zero: pads stay clean.
 #pragma once
 
+#include "kernels/flat.h"
 #include "kernels/kernel_table.h"
 #include "kernels/vec.h"
 
@@ -17,6 +18,7 @@ struct Sgd {
   static constexpr const char* slot_names[kMaxSlots] = {};
   static constexpr int hyperparameters = 1;
   static constexpr const char* hyperparameter_names[kMaxHyperparameters] = {"learning_rate"};
+  static constexpr bool ignores_zero = true;
   static constexpr const char* initial_slot_value = nullptr;
 
   static void prepare(double* shared, double*, const double* h, double) { shared[0] = h[0]; }
@@ -252,28 +254,32 @@ struct Lion {
 
 template <typename F, typename T>
 void update(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared, double keep,
-            long rows, long cols) {
-  T s[kMaxShared];
-  for (int i = 0; i < kMaxShared; ++i) s[i] = static_cast<T>(shared[i]);
-  for (long r = 0; r < rows; ++r) {
-    for (long c = 0; c < cols; c += kLanes<T>) {
-      const long at = r * stride + c;
-      V<T> slot[kMaxSlots];
-      for (int j = 0; j < F::slots; ++j) slot[j] = load(slots[j] + at);
-      V<T> value = load(w + at) * static_cast<T>(keep);
-      F::template step<T>(value, slot, load(dw + r * dw_stride + c), s);
-      for (int j = 0; j < F::slots; ++j) store<T>(slots[j] + at, slot[j]);
-      store<T>(w + at, value);
+            double l1, double l2, long rows, long cols) {
+  with_penalty<T>(l1, l2, [=](auto slope) __attribute__((always_inline)) {
+    T s[kMaxShared];
+    for (int i = 0; i < kMaxShared; ++i) s[i] = static_cast<T>(shared[i]);
+    for (long r = 0; r < rows; ++r) {
+      for (long c = 0; c < cols; c += kLanes<T>) {
+        const long at = r * stride + c;
+        V<T> slot[kMaxSlots];
+        for (int j = 0; j < F::slots; ++j) slot[j] = load(slots[j] + at);
+        const V<T> before = load(w + at);
+        V<T> value = before * static_cast<T>(keep);
+        F::template step<T>(value, slot, slope(load(dw + r * dw_stride + c), before), s);
+        for (int j = 0; j < F::slots; ++j) store<T>(slots[j] + at, slot[j]);
+        store<T>(w + at, value);
+      }
     }
-  }
+  });
 }
 
 template <typename T, typename... F>
 struct OptimizerTable {
   template <typename G>
   static constexpr OptimizerKernel<T> make() {
-    OptimizerKernel<T> entry = {G::name,    G::slots,    G::hyperparameters, {}, {}, G::initial_slot_value,
-                                G::prepare, update<G, T>};
+    OptimizerKernel<T> entry = {
+        G::name,    G::slots,    G::hyperparameters, {}, {}, requires { G::ignores_zero; }, G::initial_slot_value,
+        G::prepare, update<G, T>};
     for (int i = 0; i < G::slots; ++i) entry.slot_names[i] = G::slot_names[i];
     for (int i = 0; i < G::hyperparameters; ++i) entry.hyperparameter_names[i] = G::hyperparameter_names[i];
     return entry;

@@ -2,6 +2,8 @@
 // dz = dy ⊙ f'(z);  dx = dz·wᵀ;  dw = xᵀ·dz;  db = Σ_samples dz
 #include "nn/dense.h"
 
+#include <algorithm>
+
 #include "nn/shared_product.h"
 #include "nn/tape.h"
 
@@ -30,6 +32,7 @@ long Dense<T>::kept(long samples, Layout layout, bool training) const {
 // its cache. Only dx takes all of w.
 template <typename T>
 void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const {
+  if (pass.x) return forward_sparse(y, record, pass);
   const bool in_columns = pass.layout == samples_in_columns;
   const MatrixView<const T> w = {arena_.values() + w_.offset, w_.rows, w_.cols, w_.stride};
   Product<T> p = {};
@@ -70,6 +73,25 @@ void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& 
   }
 }
 
+// Members share samples: each reads the rows of w that its samples have entries for.
+template <typename T>
+void Dense<T>::forward_sparse(MatrixView<T> y, const Record<T>& record, const Pass<T>& pass) const {
+  const bool in_columns = pass.layout == samples_in_columns;
+  const long samples = in_columns ? y.cols : y.rows;
+  const Range own = pass.me.share(samples, kShareUnit);
+  const MatrixView<T> z = in_columns ? lay(record.slopes, outputs(), samples, samples_in_rows) : y;
+  const MatrixView<T> a = samples_from(y, pass.layout, own);
+  const SparseBatch<T> x = pass.x->from(own.first);
+  pass.kernels.sparse_product(z.row(own.first), z.stride, x.rows, x.index, arena_.values() + w_.offset, w_.stride,
+                              use_bias_ ? arena_.values() + b_.offset : nullptr, 0, own.count(), outputs());
+  if (in_columns) {
+    pass.kernels.transpose(a.data, a.stride, z.row(own.first), z.stride, nullptr, own.count(), outputs());
+  }
+  if (pass.logits) return;
+  T* const slopes = activation_.slopes(record, pass);
+  activation_.forward(a, slopes ? slopes + (a.data - y.data) : nullptr, pass.layout);
+}
+
 template <typename T>
 void Dense<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
                         const Record<T>& record, const Pass<T>& pass) const {
@@ -83,7 +105,11 @@ void Dense<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> 
     pass.me.wait();
   }
   if (!this->trainable_) return;
-  kernel_slopes(dz, x, pass);
+  if (pass.x) {
+    sparse_kernel_slopes(dz, pass);
+  } else {
+    kernel_slopes(dz, x, pass);
+  }
   if (use_bias_) bias_slopes(dz, pass);
 }
 
@@ -160,6 +186,49 @@ void Dense<T>::kernel_slopes(MatrixView<const T> dz, MatrixView<const T> x, cons
                        padded<T>(cols));
   };
   shared_product(pass.kernels, p, Cut::columns, pass.me);
+}
+
+// Members share the rows of w. Those of columns without entries have slopes of 0; they too are updated, for slots
+// decay.
+template <typename T>
+void Dense<T>::sparse_kernel_slopes(MatrixView<const T> dz, const Pass<T>& pass) const {
+  constexpr long kPanel = 4096;  // elements: in the first-level cache when they are applied
+  const auto [columns, which, count, xt] = pass.x->by_column->sort(*pass.x, dz.rows, pass.me);  // waits for all of dz
+  const long stride = w_.stride, block = std::min(stride, kPanel), most = kPanel / block;
+  T *const panel = pass.pack, *const zeros = panel + kPanel;
+  if (!pass.gradients) std::fill_n(zeros, block, T(0));
+  const auto slopes = [&](long row, long rows, SparseRows<T> entries) {
+    const long at = w_.offset + row * stride;
+    if (pass.gradients) {
+      T* const dw = pass.gradients + at;
+      pass.kernels.sparse_product(dw, stride, entries, nullptr, dz.data, dz.stride, pass.accumulate ? dw : nullptr,
+                                  stride, rows, stride);
+      return;
+    }
+    for (long c = 0; c < stride; c += block) {
+      const long cols = std::min(block, stride - c);
+      pass.kernels.sparse_product(panel, cols, entries, nullptr, dz.data + c, dz.stride, nullptr, 0, rows, cols);
+      pass.optimizer->apply(at + c, stride, panel, cols, rows, cols);
+    }
+  };
+  const auto no_slopes = [&](long row, long rows) {
+    const long at = w_.offset + row * stride;
+    if (pass.gradients) {
+      if (!pass.accumulate) std::fill_n(pass.gradients + at, rows * stride, T(0));
+    } else if (!pass.optimizer->ignores_zero(at)) {
+      for (long c = 0; c < stride; c += block) {
+        pass.optimizer->apply(at + c, stride, zeros, 0, rows, std::min(block, stride - c));
+      }
+    }
+  };
+  long row = columns.first;
+  for (long i = 0, rows; i < count; i += rows, row += rows) {
+    if (which[i] > row) no_slopes(row, which[i] - row);
+    row = which[i];
+    for (rows = 1; rows < most && i + rows < count && which[i + rows] == row + rows;) ++rows;
+    slopes(row, rows, {xt.starts + i, xt.columns, xt.values});
+  }
+  if (columns.last > row) no_slopes(row, columns.last - row);
 }
 
 template <typename T>

@@ -15,6 +15,7 @@ class Dense : public Layer<T> {
   double work() const override { return 2.0 * static_cast<double>(w_.rows * w_.cols); }
   const char* activation() const override { return activation_.kernel->name; }
   bool reads_any_rows() const override { return true; }
+  bool reads_sparse() const override { return true; }
   long kept(long samples, Layout layout, bool training) const override;
   bool wants_slopes() const override { return true; }
 
@@ -23,9 +24,11 @@ class Dense : public Layer<T> {
                 const Record<T>& record, const Pass<T>& pass) const override;
 
  private:
+  void forward_sparse(MatrixView<T> y, const Record<T>& record, const Pass<T>& pass) const;
   void node_slopes(MatrixView<T> dz, MatrixView<T> dy, const T* a, const Pass<T>& pass) const;
   void input_slopes(MatrixView<T> dx, MatrixView<const T> dz, MatrixView<const T> dzt, const Pass<T>& pass) const;
   void kernel_slopes(MatrixView<const T> dz, MatrixView<const T> x, const Pass<T>& pass) const;
+  void sparse_kernel_slopes(MatrixView<const T> dz, const Pass<T>& pass) const;
   void bias_slopes(MatrixView<const T> dz, const Pass<T>& pass) const;
 
   ParameterArena<T>& arena_;

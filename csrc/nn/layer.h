@@ -11,6 +11,7 @@
 #include "kernels/kernel_table.h"
 #include "nn/failure.h"
 #include "nn/optimizer.h"
+#include "nn/sparse_batch.h"
 
 namespace fastbp {
 
@@ -40,6 +41,7 @@ struct Pass {
   Layout layout;
   T* pack = nullptr;                  // kPackBytes, this member's own
   Failure* failure = nullptr;         // where functions of the user's report
+  const SparseBatch<T>* x = nullptr;  // of the first layer, where it is sparse
   bool training = false;              // random layers draw, norms take the batch's own statistics
   bool logits = false;                // the loss contains this layer's activation: leave it out
   uint64_t seed = 0;                  // of what random layers draw
@@ -95,6 +97,9 @@ class Layer {
 
   // Whether x may have rows that end anywhere; else rows are read as whole vectors.
   virtual bool reads_any_rows() const { return false; }
+
+  // Whether x may be Pass::x, if it is the first layer; the matrix x then has a shape only.
+  virtual bool reads_sparse() const { return false; }
 
   // How many numbers it keeps from forward to backward, and whether it wants Record::slopes.
   virtual long kept(long samples, Layout layout, bool training) const {

@@ -13,6 +13,25 @@
 
 namespace fastbp {
 
+// x of some samples: a matrix, or (its data null) sparse rows of that shape.
+template <typename T>
+struct Inputs {
+  MatrixView<const T> matrix;  // (n, inputs)
+  SparseRows<T> sparse = {};
+
+  bool is_sparse() const { return sparse.starts; }
+  long rows() const { return matrix.rows; }
+  long cols() const { return matrix.cols; }
+  long entries() const { return is_sparse() ? sparse.starts[rows()] - sparse.starts[0] : rows() * cols(); }
+
+  Inputs rows_from(long first, long count) const {
+    if (is_sparse()) {
+      return {{nullptr, count, cols(), 0}, {sparse.starts + first, sparse.columns, sparse.values}};
+    }
+    return {matrix.rows_from(first, count)};
+  }
+};
+
 template <typename T>
 class Network {
  public:
@@ -35,18 +54,22 @@ class Network {
   uint32_t draws() const { return draws_; }
   void set_draws(uint32_t n) { draws_ = n; }
 
-  // What `steps` steps of so many samples cost by a plan.
-  Cost cost(long samples, const Plan& plan, bool training, long steps) const;
+  // Whether x may be sparse.
+  bool reads_sparse() const { return stack_.layers().front()->reads_sparse(); }
+
+  // What `steps` steps of so many samples cost by a plan. `entries`: of their x, where it is sparse; else -1.
+  // `updates`: whether each step then takes every weight of the first layer.
+  Cost cost(long samples, const Plan& plan, bool training, long steps, double entries = -1, bool updates = true) const;
 
   // A pass of a batch of `batch` samples, from `first_sample` on.
   Pass<T> pass(const Workspace<T>& ws, bool training, long batch, long first_sample, Failure* failure,
                const Member& me) const;
 
   // out (rows, outputs) = the network's output for x, on this thread, in batches of the workspace's size.
-  void predict(MatrixView<T> out, MatrixView<const T> x, const Workspace<T>& ws, Poll& poll) const;
+  void predict(MatrixView<T> out, const Inputs<T>& x, const Workspace<T>& ws, Poll& poll) const;
 
   // The same on up to `threads` threads, `batch` rows at a time, with workspaces of its own.
-  void predict(MatrixView<T> out, MatrixView<const T> x, long batch, int threads, Poll& poll) const;
+  void predict(MatrixView<T> out, const Inputs<T>& x, long batch, int threads, Poll& poll) const;
 
  private:
   const KernelTable& table_;

@@ -49,8 +49,17 @@ template <typename T>
 void Optimizer<T>::apply(long offset, long stride, const T* dw, long dw_stride, long rows, long cols) const {
   T* slots[kMaxSlots];
   for (int i = 0; i < kernel_.slot_count; ++i) slots[i] = slots_[i].data() + offset;
-  kernel_.update(arena_.values() + offset, slots, stride, dw, dw_stride, shared_, span_of(offset).decays ? keep_ : 1.0,
-                 rows, cols);
+  const Span& span = span_of(offset);
+  const double scale = penalty_scale_.of(span.per_sample);
+  kernel_.update(arena_.values() + offset, slots, stride, dw, dw_stride, shared_, span.decays ? keep_ : 1.0,
+                 span.l1 * scale, span.l2 * scale, rows, cols);
+}
+
+template <typename T>
+bool Optimizer<T>::ignores_zero(long offset) const {
+  const Span& span = span_of(offset);
+  const bool is_drawn = span.l1 != 0 || span.l2 != 0 || (span.decays && keep_ != 1);  // to 0, whatever its slope
+  return kernel_.ignores_zero && !is_drawn;
 }
 
 template <typename T>

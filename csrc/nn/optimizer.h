@@ -16,6 +16,14 @@ struct Span {
   bool decays = true;  // by the optimiser's weight_decay
   double l1 = 0;       // penalties
   double l2 = 0;
+  bool per_sample = false;  // whether they are divided as the losses of a batch are
+};
+
+// What penalties are multiplied by in a step.
+struct PenaltyScale {
+  double whole = 0;
+  double per_sample = 0;
+  double of(bool divided) const { return divided ? per_sample : whole; }
 };
 
 template <typename T>
@@ -40,9 +48,15 @@ class Optimizer {
   // Counts a step and computes what its updates share.
   void begin_step(double learning_rate);
 
+  // What is added to gradients of the slopes of penalties.
+  void set_penalty_scale(const PenaltyScale& scale) { penalty_scale_ = scale; }
+
   // Updates parameters by their gradient dw (rows, cols): from `offset` in the arena, with rows `stride` apart there,
   // all within one span.
   void apply(long offset, long stride, const T* dw, long dw_stride, long rows, long cols) const;
+
+  // Whether a gradient of 0 leaves the parameters of the span at `offset` as they are.
+  bool ignores_zero(long offset) const;
 
   // Updates the parameters [offset, offset + n) from the arena's stored gradients.
   void apply_stored(long offset, long n) const { apply(offset, n, arena_.gradients() + offset, n, 1, n); }
@@ -57,6 +71,7 @@ class Optimizer {
   std::vector<double> hyperparameters_;
   double weight_decay_ = 0;
   double shared_[kMaxShared] = {};
+  PenaltyScale penalty_scale_;
   double keep_ = 1;    // what weight decay leaves of a parameter
   double memory_ = 1;  // of the rule
   long prepared_ = 0;  // how many steps memory_ stands for

@@ -24,6 +24,8 @@ struct Plan {
   int groups_for(long samples) const { return static_cast<int>(std::min<long>(groups, chunks(samples))); }
 };
 
+constexpr long kTooMuchForGroups = 1L << 29;  // bytes of gradients
+
 inline Layout layout_of(long samples) {
   constexpr long kFew = 8;  // samples that would leave most of a vector empty
   return samples < kFew ? samples_in_rows : samples_in_columns;

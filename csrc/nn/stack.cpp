@@ -100,6 +100,7 @@ MatrixView<T> Stack<T>::forward(const Tape<T>& tape, MatrixView<T> x, const Pass
     const Layer<T>& layer = *layers_[i];
     if (!pass.training && layer.trains_only()) continue;
     inner.logits = pass.logits && i == last;
+    inner.x = i == 0 ? pass.x : nullptr;
     const MatrixView<T> y = tape.output(i, samples);
     layer.forward(y, x, tape.records[i], inner);
     pass.me.wait();
@@ -117,6 +118,7 @@ void Stack<T>::backward(const Tape<T>& tape, MatrixView<T> dx, MatrixView<const 
   Pass<T> inner = pass;
   for (long i = last; i >= first; --i) {
     inner.logits = pass.logits && i == last;
+    inner.x = i == 0 ? pass.x : nullptr;
     const MatrixView<T> below = i == 0 ? dx : i == first && !dx.data ? MatrixView<T>{} : tape.delta(i - 1, samples);
     const MatrixView<const T> in = i > 0 ? tape.output(i - 1, samples) : x;
     layers_[i]->backward(below, tape.delta(i, samples), tape.output(i, samples), in, tape.records[i], inner);

@@ -56,7 +56,7 @@ std::vector<long> Trainer<T>::metric_sizes() const {
 template <typename T>
 Totals Trainer<T>::train(const Samples<T>& samples, long batch_size, std::optional<uint32_t> shuffle_epoch, long first,
                          long last, Poll& poll) {
-  const int32_t* rows = shuffle_epoch ? order(samples.x.rows, *shuffle_epoch) : nullptr;
+  const int32_t* rows = shuffle_epoch ? order(samples.x.rows(), *shuffle_epoch) : nullptr;
   return run(samples, rows, batch_size, first, last, Mode::train, poll);
 }
 
@@ -67,7 +67,7 @@ Totals Trainer<T>::evaluate(const Samples<T>& samples, long batch_size, long fir
 
 template <typename T>
 Totals Trainer<T>::gradients(const Samples<T>& samples, Poll& poll) {
-  return run(samples, nullptr, samples.x.rows, 0, 1, Mode::gradients, poll);
+  return run(samples, nullptr, samples.x.rows(), 0, 1, Mode::gradients, poll);
 }
 
 template <typename T>
@@ -77,8 +77,7 @@ void Trainer<T>::apply_gradients(bool penalties) {
   const ParameterArena<T>& arena = network_->arena();
   std::vector<T> given;
   if (update_.needs_gradients()) given.assign(arena.gradients(), arena.gradients() + arena.size());
-  update_.begin();
-  if (penalties) update_.collect({}, me);
+  update_.begin(penalties ? PenaltyScale{1, 1} : PenaltyScale{});
   update_.apply(me);
   update_.finish(me);
   std::copy(given.begin(), given.end(), arena.gradients());
@@ -87,15 +86,25 @@ void Trainer<T>::apply_gradients(bool penalties) {
 template <typename T>
 Totals Trainer<T>::run(const Samples<T>& samples, const int32_t* order, long batch_size, long first, long last,
                        Mode mode, Poll& poll) {
-  const long n = samples.x.rows;
-  prepare(std::min(batch_size, n), mode, last - first);
+  const long n = samples.x.rows();
+  prepare(samples, std::min(batch_size, n), mode, last - first);
+  if (samples.x.is_sparse() && mode != Mode::evaluate) {
+    const long entries = most_entries(samples, order, batch_size, first, last);
+    if (!by_column_ || by_column_->entries() < entries || by_column_->members() < team_size_) {
+      by_column_.reset();  // first, so that memory need not hold both
+      by_column_.emplace(samples.x.cols(), entries, team_size_);
+    }
+  }
   Totals totals(totals_);
   Failure failure;
   run_team(team_size_, [&](const Member& me) {
     const FlushDenormals flush;
     for (long b = first; b < last; ++b) {
-      Batch batch = {samples, order, b * batch_size, std::min(batch_size, n - b * batch_size), 0};
-      batch.scale = scale_of(batch);
+      Batch batch = {samples, order, b * batch_size, std::min(batch_size, n - b * batch_size)};
+      const double scale = scale_of(batch);
+      batch.scale = settings_.loss_weight * scale;
+      batch.penalties = {1, scale};
+      if (b == first || mode == Mode::train) update_.measure(me);  // before any member can change a weight
       step(batch, mode, totals, failure, me);
       if (me.leads() && !failure.happened()) {
         try {
@@ -109,7 +118,6 @@ Totals Trainer<T>::run(const Samples<T>& samples, const int32_t* order, long bat
     }
   });
   failure.rethrow();
-  if (mode == Mode::evaluate) totals[0] += update_.penalty_now() * totals[1];
   return totals;
 }
 
@@ -128,7 +136,7 @@ void Trainer<T>::step(const Batch& batch, Mode mode, Totals& totals, Failure& fa
           &chunk_totals_[number * totals_], failure, by);
   };
   if (me.leads()) {
-    if (fused) update_.begin();
+    if (fused) update_.begin(batch.penalties);
     other_groups_.clear();
     for (int g = 1; mode != Mode::evaluate && g < groups; ++g) other_groups_.push_back(gradients_of(g));
   }
@@ -148,14 +156,15 @@ void Trainer<T>::step(const Batch& batch, Mode mode, Totals& totals, Failure& fa
   if (failure.happened()) return;
   if (me.leads()) {
     for (long i = 0; i < chunks * totals_; ++i) totals[i % totals_] += chunk_totals_[i];
+    totals[0] += update_.penalty(batch.penalties) * static_cast<double>(batch.count);
     if (mode == Mode::train) network_->set_draws(network_->draws() + 1);
   }
   if (mode == Mode::evaluate) return;
   if (!fused) {
     update_.collect(other_groups_, me);
-    if (mode == Mode::train && me.leads()) update_.begin();
+    if (mode == Mode::gradients) update_.penalize(batch.penalties, me);
+    if (mode == Mode::train && me.leads()) update_.begin(batch.penalties);
     me.wait();
-    if (me.leads()) totals[0] += update_.penalty() * static_cast<double>(batch.count);
     if (mode == Mode::train) update_.apply(me);
   }
   if (mode == Mode::train) update_.finish(me);
@@ -172,6 +181,11 @@ void Trainer<T>::chunk(const Batch& batch, Range part, const Workspace<T>& ws, M
   Pass<T> pass = network_->pass(ws, mode != Mode::evaluate, batch.count, part.first, &failure, me);
   pass.logits = logits_in_network_;
   const MatrixView<T> x = gather(batch, part, ws, me);
+  SparseBatch<T> sparse_x = {batch.samples.x.sparse, batch.order, by_column_ ? &*by_column_ : nullptr};
+  if (batch.samples.x.is_sparse()) {
+    sparse_x = sparse_x.from(batch.first + part.first);
+    pass.x = &sparse_x;
+  }
   me.wait();
   const MatrixView<T> output = stack.forward(ws.tape(), x, pass);
   const Range own = me.share(n, kShareUnit);
@@ -258,12 +272,14 @@ MatrixView<T> Trainer<T>::gather(const Batch& batch, Range part, const Workspace
   // Of a matrix of samples, this member's, from where their numbers or they themselves begin.
   const int32_t* index = batch.order ? batch.order + start + own.first : nullptr;
   const long from = batch.order ? 0 : start + own.first;
+  const MatrixView<const T> all = samples.x.matrix;
   const bool in_place = ws.layout() == samples_in_rows && !batch.order && network_->stack().reads_any_rows(true);
-  if (ws.layout() == samples_in_columns) {
-    kernels.transpose(x.data + own.first, x.stride, samples.x.row(from), samples.x.stride, index, own.count(), x.rows);
+  if (samples.x.is_sparse()) {  // layers read it where it lies
+  } else if (ws.layout() == samples_in_columns) {
+    kernels.transpose(x.data + own.first, x.stride, all.row(from), all.stride, index, own.count(), x.rows);
   } else if (!in_place) {
     for (long s = own.first; s < own.last; ++s) {
-      copy_row(x.row(s), samples.x.row(index ? index[s - own.first] : start + s), x.cols);
+      copy_row(x.row(s), all.row(index ? index[s - own.first] : start + s), x.cols);
     }
   }
   if (!sparse()) {
@@ -275,8 +291,8 @@ MatrixView<T> Trainer<T>::gather(const Batch& batch, Range part, const Workspace
     if (samples.sample_weight) ws.weights()[s] = samples.sample_weight[of];
     ws.scale()[s] = (samples.sample_weight ? samples.sample_weight[of] : T(1)) * static_cast<T>(batch.scale);
   }
-  if (!in_place) return x;
-  return {const_cast<T*>(samples.x.row(start)), n, samples.x.cols, samples.x.stride};  // only read
+  if (!in_place || samples.x.is_sparse()) return x;
+  return {const_cast<T*>(all.row(start)), n, all.cols, all.stride};  // only read
 }
 
 // The losses (in the workspace) and the metrics of a chunk, in the order of the samples.
@@ -311,33 +327,62 @@ T* Trainer<T>::gradients_of(int group) const {
 
 // Decides how batches go through the network, and makes room for it.
 template <typename T>
-void Trainer<T>::prepare(long batch, Mode mode, long steps) {
+void Trainer<T>::prepare(const Samples<T>& samples, long batch, Mode mode, long steps) {
   const ParameterArena<T>& arena = network_->arena();
   const bool backward = mode != Mode::evaluate;
   const bool whole = settings_.own_loss || settings_.own_metrics || (backward && network_->stack().mixes_samples());
-  plan_ = plan_of(batch, backward ? arena.size() * static_cast<long>(sizeof(T)) : 0, whole);
-  team_size_ = forces_team_ ? threads_ : best_team_size(network_->cost(batch, plan_, backward, steps), threads_);
+  bool gathers = !samples.x.is_sparse();
+  // Sparse x: one group, for most of a group's gradients would be 0.
+  const long gradients = gathers ? arena.size() * static_cast<long>(sizeof(T)) : kTooMuchForGroups;
+  plan_ = plan_of(batch, backward ? gradients : 0, whole);
+  const double share = static_cast<double>(batch) / static_cast<double>(samples.x.rows());
+  const double entries = gathers ? -1 : static_cast<double>(samples.x.entries()) * share;
+  const bool updates = !optimizer_.ignores_zero(0) || store_gradients_ || update_.needs_gradients();
+  const Cost cost = network_->cost(batch, plan_, backward, steps, entries, updates);
+  team_size_ = forces_team_ ? threads_ : best_team_size(cost, threads_);
   size_t spaces = plan_.groups == 1 ? 1 : team_size_;
   int members = plan_.groups == 1 ? team_size_ : 1;
-  long samples = plan_.chunk;
+  long chunk = plan_.chunk;
   const auto fits = [&](const Workspace<T>& ws) {
-    return ws.layout() == plan_.layout && ws.samples() >= samples && ws.members() >= members;
+    return ws.layout() == plan_.layout && ws.samples() >= chunk && ws.members() >= members &&
+           (ws.gathers() || !gathers);
   };
   if (workspaces_.size() < spaces || !std::all_of(workspaces_.begin(), workspaces_.end(), fits)) {
     if (!workspaces_.empty() && workspaces_[0].layout() == plan_.layout) {  // for those before as well: they come again
       spaces = std::max(spaces, workspaces_.size());
       members = std::max(members, workspaces_[0].members());
-      samples = std::max(samples, workspaces_[0].samples());
+      chunk = std::max(chunk, workspaces_[0].samples());
+      gathers = gathers || workspaces_[0].gathers();
     }
     workspaces_.clear();  // first, so that memory need not hold both
     for (size_t i = 0; i < spaces; ++i) {
-      workspaces_.emplace_back(network_->stack(), samples, plan_.layout, Workspace<T>::Use::training, members);
+      workspaces_.emplace_back(network_->stack(), chunk, plan_.layout, Workspace<T>::Use::training, members, gathers);
     }
   }
   while (backward && static_cast<int>(group_gradients_.size()) < plan_.groups - 1) {
     group_gradients_.emplace_back(arena.size());
   }
   chunk_totals_.resize(plan_.chunks(batch) * totals_);
+}
+
+// Of a chunk of these batches, whose order is known by now: so room is made before members work.
+template <typename T>
+long Trainer<T>::most_entries(const Samples<T>& samples, const int32_t* order, long batch_size, long first,
+                              long last) const {
+  const long n = samples.x.rows();
+  const int64_t* const starts = samples.x.sparse.starts;
+  long most = 0;
+  for (long b = first; b < last; ++b) {
+    const long end = std::min((b + 1) * batch_size, n);
+    long entries = 0;
+    for (long s = b * batch_size; s < end; ++s) {
+      if ((s - b * batch_size) % plan_.chunk == 0) entries = 0;
+      const long row = order ? order[s] : s;
+      entries += starts[row + 1] - starts[row];
+      most = std::max(most, entries);
+    }
+  }
+  return most;
 }
 
 template <typename T>

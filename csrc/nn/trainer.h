@@ -18,7 +18,7 @@ namespace fastbp {
 // Borrowed data of a fit. y or labels is null, as the loss wants; sample_weight may be.
 template <typename T>
 struct Samples {
-  MatrixView<const T> x;   // (n, inputs)
+  Inputs<T> x;             // (n, inputs)
   MatrixView<const T> y;   // (n, outputs)
   const int32_t* labels;   // (n)
   const T* sample_weight;  // (n)
@@ -56,6 +56,7 @@ class Trainer {
     std::vector<MetricSpec> metrics;
     uint64_t seed = 0;
     Reduction reduction = Reduction::mean;
+    double loss_weight = 1;                // of the losses, beside penalties
     std::optional<int32_t> ignored_label;  // of samples that do not count
     bool own_loss_sparse = false;
     // Functions of the user's, called by the caller's thread, which may throw. values[s] = loss of sample s, and d =
@@ -122,7 +123,8 @@ class Trainer {
     const int32_t* order;
     long first;
     long count;
-    double scale;  // what its losses are multiplied by to become one
+    double scale = 0;  // what its losses are multiplied by to become one
+    PenaltyScale penalties = {};
   };
 
   Totals run(const Samples<T>& samples, const int32_t* order, long batch_size, long first, long last, Mode mode,
@@ -140,7 +142,8 @@ class Trainer {
   Outcome<T> outcome(const Batch& batch, const Workspace<T>& ws, MatrixView<const T> y) const;
   Targets<T> targets(const Workspace<T>& ws, long first, long n) const;
   T* gradients_of(int group) const;
-  void prepare(long batch, Mode mode, long steps);
+  void prepare(const Samples<T>& samples, long batch, Mode mode, long steps);
+  long most_entries(const Samples<T>& samples, const int32_t* order, long batch_size, long first, long last) const;
   const int32_t* order(long n, uint32_t epoch);
 
   std::shared_ptr<Network<T>> network_;
@@ -161,6 +164,7 @@ class Trainer {
   std::vector<Workspace<T>> workspaces_;           // one for the team, or one for each member
   std::vector<AlignedBuffer<T>> group_gradients_;  // of all groups but the first, whose are the arena's
   std::vector<T*> other_groups_;                   // those of this batch
+  std::optional<ByColumn<T>> by_column_;           // of a batch of sparse x
   Totals chunk_totals_;                            // (chunks, totals)
   std::vector<int32_t> order_;
   std::optional<uint32_t> order_epoch_;

@@ -26,10 +26,10 @@ void Update<T>::set(const UpdateSettings& settings, const std::vector<Parameter>
   for (size_t i = 0; i < parameters.size(); ++i) {
     const auto& [block, trainable] = parameters[i];
     const Treatment& treatment = treatments[i];
-    spans.push_back(
-        {block.offset, block.offset + block.size(), trainable, treatment.decays, treatment.l1, treatment.l2});
+    spans.push_back({block.offset, block.offset + block.size(), trainable, treatment.decays, treatment.l1, treatment.l2,
+                     treatment.per_sample});
     if (!trainable) continue;
-    penalized_ = penalized_ || treatment.l1 != 0 || treatment.l2 != 0;
+    penalized_ = penalized_ || treatment.penalizes();
     constrained_ = constrained_ || !treatment.constraint.name.empty();
     for (long at = 0; at < block.size(); at += kPiece) {
       pieces_.push_back({block.offset + at, std::min(kPiece, block.size() - at), static_cast<int>(i)});
@@ -56,7 +56,7 @@ void Update<T>::set_rates(long first, std::vector<double> rates) {
 
 template <typename T>
 bool Update<T>::needs_gradients() const {
-  return penalized_ || settings_.accumulation_steps > 1 || settings_.clip_value > 0 || settings_.clip_norm > 0 ||
+  return settings_.accumulation_steps > 1 || settings_.clip_value > 0 || settings_.clip_norm > 0 ||
          settings_.global_clip_norm > 0;
 }
 
@@ -67,7 +67,29 @@ void Update<T>::set_batches(long n) {
 }
 
 template <typename T>
-void Update<T>::begin() {
+void Update<T>::measure(const Member& me) {
+  if (!penalized_) return;
+  for (long i = own(me).first; i < own(me).last; ++i) {
+    const Piece& piece = pieces_[i];
+    const Treatment& treatment = treatments_[piece.parameter];
+    if (!treatment.penalizes()) continue;
+    penalties_[i] = kernels_.flat.penalty(arena_.values() + piece.first, treatment.l1, treatment.l2, piece.count);
+  }
+}
+
+template <typename T>
+double Update<T>::penalty(const PenaltyScale& scale) const {
+  double sum = 0;
+  for (size_t i = 0; penalized_ && i < pieces_.size(); ++i) {
+    sum += scale.of(treatments_[pieces_[i].parameter].per_sample) * penalties_[i];
+  }
+  return sum;
+}
+
+template <typename T>
+void Update<T>::begin(const PenaltyScale& scale) {
+  penalty_scale_ = scale;
+  optimizer_.set_penalty_scale(needs_gradients() ? PenaltyScale{} : scale);  // else `apply` adds them
   const long at = std::clamp<long>(batches_ - first_rate_, 0, static_cast<long>(rates_.size()) - 1);
   ++batches_;
   if (batches_ % settings_.accumulation_steps == 0) optimizer_.begin_step(rates_[at]);
@@ -77,12 +99,20 @@ template <typename T>
 void Update<T>::collect(const std::vector<T*>& groups, const Member& me) {
   for (long i = own(me).first; i < own(me).last; ++i) {
     const Piece& piece = pieces_[i];
+    for (T* group : groups) kernels_.add(arena_.gradients() + piece.first, group + piece.first, piece.count);
+  }
+}
+
+template <typename T>
+void Update<T>::penalize(const PenaltyScale& scale, const Member& me) {
+  if (!penalized_) return;
+  for (long i = own(me).first; i < own(me).last; ++i) {
+    const Piece& piece = pieces_[i];
     const Treatment& treatment = treatments_[piece.parameter];
-    T* const dw = arena_.gradients() + piece.first;
-    for (T* group : groups) kernels_.add(dw, group + piece.first, piece.count);
-    if (treatment.l1 == 0 && treatment.l2 == 0) continue;
-    penalties_[i] =
-        kernels_.flat.regularize(dw, arena_.values() + piece.first, treatment.l1, treatment.l2, piece.count);
+    const double factor = scale.of(treatment.per_sample);
+    if (!treatment.penalizes() || factor == 0) continue;
+    kernels_.flat.penalize(arena_.gradients() + piece.first, arena_.values() + piece.first, treatment.l1 * factor,
+                           treatment.l2 * factor, piece.count);
   }
 }
 
@@ -90,6 +120,7 @@ template <typename T>
 void Update<T>::apply(const Member& me) {
   constexpr double unlimited = std::numeric_limits<double>::infinity();
   const Range mine = own(me);
+  if (needs_gradients()) penalize(penalty_scale_, me);
   if (settings_.accumulation_steps > 1) {
     const bool due = batches_ % settings_.accumulation_steps == 0;
     for (long i = mine.first; i < mine.last; ++i) {
@@ -159,24 +190,6 @@ void Update<T>::finish(const Member& me) {
     const Constraint& constraint = treatments_[i].constraint;
     if (trainable && !constraint.name.empty()) constraint.apply(arena_.values() + block.offset, block);
   }
-}
-
-template <typename T>
-double Update<T>::penalty() const {
-  double sum = 0;
-  for (const double each : penalties_) sum += each;
-  return sum;
-}
-
-template <typename T>
-double Update<T>::penalty_now() const {
-  double sum = 0;
-  for (const Piece& piece : pieces_) {
-    const Treatment& treatment = treatments_[piece.parameter];
-    if (treatment.l1 == 0 && treatment.l2 == 0) continue;
-    sum += kernels_.flat.regularize(nullptr, arena_.values() + piece.first, treatment.l1, treatment.l2, piece.count);
-  }
-  return sum;
 }
 
 template <typename T>

@@ -28,7 +28,9 @@ struct Treatment {
   bool decays = true;
   double l1 = 0;
   double l2 = 0;
+  bool per_sample = false;  // whether the penalty is divided as the losses of a batch are
   Constraint constraint;
+  bool penalizes() const { return l1 != 0 || l2 != 0; }
 };
 
 template <typename T>
@@ -54,24 +56,27 @@ class Update {
   T* means() const { return means_.data(); }
   T* accumulated() const { return accumulated_.data(); }
 
-  // By one member, before the others go on: counts the batch.
-  void begin();
+  // The penalties on the weights as they are. Every member its share; complete after a barrier.
+  void measure(const Member& me);
 
-  // All gradients to one place: adds those of groups to the arena's, and the slopes of penalties. Every member its
-  // share; complete after a barrier.
+  // What those that were measured add to a loss.
+  double penalty(const PenaltyScale& scale) const;
+
+  // By one member, before the others go on: counts the batch, whose gradients want these slopes of penalties added.
+  void begin(const PenaltyScale& scale);
+
+  // All gradients to one place: adds those of groups to the arena's. Every member its share; complete after a barrier.
   void collect(const std::vector<T*>& groups, const Member& me);
+
+  // Adds the slopes of penalties to the member's share of the stored gradients, which `collect` and `apply` share out
+  // alike.
+  void penalize(const PenaltyScale& scale, const Member& me);
 
   // Applies what was collected. Has barriers of its own.
   void apply(const Member& me);
 
   // What comes after the rule, also where gradients were applied as they were computed.
   void finish(const Member& me);
-
-  // What the penalties add to the loss: of the weights before the update, by one member after `collect`'s barrier.
-  double penalty() const;
-
-  // The same, of the weights as they are.
-  double penalty_now() const;
 
   // Puts running means into the weights, if there are any.
   void take_means();
@@ -92,14 +97,15 @@ class Update {
   UpdateSettings settings_;
   std::vector<Parameter> parameters_;
   std::vector<Treatment> treatments_;
-  std::vector<Piece> pieces_;  // of what is trained
-  std::vector<double> penalties_;
-  std::vector<double> squares_;  // of gradients, by piece
+  std::vector<Piece> pieces_;      // of what is trained
+  std::vector<double> penalties_;  // by piece
+  std::vector<double> squares_;    // of gradients, by piece
   AlignedBuffer<T> means_;
   AlignedBuffer<T> accumulated_;
   std::vector<double> rates_ = {0};
   long first_rate_ = 0;
   long batches_ = 0;
+  PenaltyScale penalty_scale_;  // of this batch
   bool penalized_ = false;
   bool constrained_ = false;
 };

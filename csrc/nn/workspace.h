@@ -15,11 +15,12 @@ class Workspace {
  public:
   enum class Use { inference, training };
 
-  // For up to `samples` of them at a time.
-  Workspace(const Stack<T>& stack, long samples, Layout layout, Use use, int members = 1);
+  // For up to `samples` of them at a time; `gathers`: with a place for x.
+  Workspace(const Stack<T>& stack, long samples, Layout layout, Use use, int members = 1, bool gathers = true);
 
   long samples() const { return samples_; }
   Layout layout() const { return tape_.layout; }
+  bool gathers() const { return x_; }
   const Tape<T>& tape() const { return tape_; }
   T* pack(const Member& me) const { return packs_[me.rank()].data(); }
   int members() const { return static_cast<int>(packs_.size()); }
@@ -43,7 +44,7 @@ class Workspace {
   T* scratch() const { return scratch_; }  // (outputs, n), for metrics
 
  private:
-  void place(Room<T>& room, const Stack<T>& stack, Layout layout, Use use);
+  void place(Room<T>& room, const Stack<T>& stack, Layout layout, Use use, bool gathers);
 
   long samples_;
   long inputs_;

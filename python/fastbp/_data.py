@@ -5,7 +5,9 @@ An array that already has the network's dtype and contiguous rows is used where 
 
 import math
 import numbers
-from collections.abc import Collection, Mapping
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,85 @@ from fastbp import _core
 Array = npt.NDArray[Any]
 
 
+@dataclass(frozen=True)
+class SparseRows:
+    """A sparse matrix: row r has ``values[starts[r]:starts[r + 1]]``, in the columns in ``columns`` there."""
+
+    starts: Array  # (n + 1), int64
+    columns: Array  # (entries), int32
+    values: Array  # (entries)
+    shape: tuple[int, int]
+
+    ndim = 2
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the values."""
+        return self.values.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> "SparseRows":
+        first, last, _ = rows.indices(len(self))
+        last = max(first, last)
+        starts = self.starts[first : last + 1]
+        part = slice(starts[0], starts[-1])
+        return SparseRows(starts - starts[0], self.columns[part], self.values[part], (last - first, self.shape[1]))
+
+
+Inputs = Array | SparseRows
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether ``value`` is one of SciPy's sparse matrices or arrays. SciPy is not imported for it."""
+    scipy = sys.modules.get("scipy.sparse")
+    return isinstance(value, SparseRows) or (scipy is not None and bool(scipy.issparse(value)))
+
+
+def as_samples(x: Any) -> Inputs:
+    """X as an array of real numbers, or as sparse rows of them if it is one of SciPy's matrices."""
+    if isinstance(x, SparseRows):
+        return x
+    if not is_sparse(x):
+        return as_numbers(x, "x")
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"x has dtype {x.dtype}; expected real numbers (bool, integer or float)")
+    if x.ndim != 2:
+        raise ValueError(f"x has {x.ndim} dimension; expected 2: (samples, features)")
+    rows = x.tocsr()
+    starts = np.array(rows.indptr, np.int64)
+    entries = int(starts[-1]) if len(starts) else 0  # SciPy's arrays may be longer
+    columns = rows.indices[:entries]
+    if columns.dtype != np.int32 and len(columns) and (columns.min() < 0 or columns.max() > np.iinfo(np.int32).max):
+        raise ValueError(f"x has entries in columns {columns.min()} to {columns.max()}; expected 0 to 2**31 - 1")
+    # Copies: the core follows starts and columns, and they may be changed while it does.
+    return SparseRows(starts, np.array(columns, np.int32), rows.data[:entries], x.shape)
+
+
+def joined(parts: Sequence[Any]) -> Inputs:
+    """Batches of x, one below the other."""
+    samples = [as_samples(part) for part in parts]
+    sparse = [part for part in samples if isinstance(part, SparseRows)]
+    dense = [part for part in samples if not isinstance(part, SparseRows)]
+    if not sparse:
+        return np.concatenate(dense)
+    if dense or len({part.shape[1] for part in sparse}) > 1:
+        raise ValueError("batches of x must be all sparse, or none, and have the same columns")
+    ends = np.cumsum([0, *(part.starts[-1] for part in sparse)])
+    starts = [part.starts[:-1] + end for part, end in zip(sparse, ends[:-1], strict=True)]
+    return SparseRows(
+        np.concatenate([*starts, ends[-1:]]),
+        np.concatenate([part.columns for part in sparse]),
+        np.concatenate([part.values for part in sparse]),
+        (sum(map(len, sparse)), sparse[0].shape[1]),
+    )
+
+
 def as_numbers(value: Any, name: str) -> Array:
     """``value`` as an array of real numbers."""
+    if is_sparse(value):
+        raise TypeError(f"{name} is sparse; expected an array")
     try:
         array = np.asarray(value)
     except ValueError as error:  # rows of different lengths
@@ -56,8 +135,14 @@ def aligned(array: Array, dtype: npt.DTypeLike) -> Array:
     return np.require(array, dtype, ["C", "A"])
 
 
-def require_finite(array: Array, name: str) -> None:
+def require_finite(array: Inputs, name: str) -> None:
     """ValueError naming the first NaN or infinity of a matrix, if there is one."""
+    if isinstance(array, SparseRows):
+        if not _core.all_finite(array.values[None, :]):
+            at = int(np.flatnonzero(~np.isfinite(array.values))[0])
+            place = f"row {np.searchsorted(array.starts, at, 'right') - 1}, column {array.columns[at]}"
+            raise ValueError(f"{name} must be finite; {place} is {array.values[at]} (as {array.dtype})")
+        return
     if _core.all_finite(array):
         return
     for start in range(0, len(array), 4096):  # in pieces: a memory map may be larger than memory
@@ -69,12 +154,25 @@ def require_finite(array: Array, name: str) -> None:
             )
 
 
-def as_inputs(x: Any, inputs: int | None, dtype: np.dtype[Any], flat: bool = False) -> Array:
-    """X as (n, inputs). One dimension is taken as a single column where the network has one input.
+def as_inputs(x: Any, inputs: int | None, dtype: np.dtype[Any], flat: bool = False) -> Inputs:
+    """X as (n, inputs), sparse where it comes so.
 
+    One dimension is taken as a single column where the network has one input.
     ``flat``: samples of more dimensions are laid out as rows of features.
     """
-    array = as_numbers(x, "x")
+    array = as_samples(x)
+    if not isinstance(array, SparseRows):
+        array = _as_matrix(array, inputs, flat)
+    if inputs is not None and array.shape[1] != inputs:
+        raise ValueError(f"x has {array.shape[1]} columns; the network expects {inputs}")
+    if array.shape[1] == 0:
+        raise ValueError("x has no columns")
+    if isinstance(array, SparseRows):
+        return replace(array, values=_as_rows(array.values[None, :], dtype)[0])
+    return _as_rows(array, dtype)
+
+
+def _as_matrix(array: Array, inputs: int | None, flat: bool) -> Array:
     if array.ndim == 1 and inputs in (1, None):
         array = array[:, None]
     if flat and array.ndim > 2:
@@ -83,11 +181,7 @@ def as_inputs(x: Any, inputs: int | None, dtype: np.dtype[Any], flat: bool = Fal
         hint = " (one sample: x[None, :])" if array.ndim == 1 else ""
         hint = " (or a Flatten layer first)" if array.ndim > 2 else hint
         raise ValueError(f"x has {array.ndim} dimensions; expected 2: (samples, features){hint}")
-    if inputs is not None and array.shape[1] != inputs:
-        raise ValueError(f"x has {array.shape[1]} columns; the network expects {inputs}")
-    if array.shape[1] == 0:
-        raise ValueError("x has no columns")
-    return _as_rows(array, dtype)
+    return array
 
 
 def as_targets(
@@ -182,6 +276,13 @@ def positive(value: Any, name: str) -> float:
     if number <= 0.0:
         raise ValueError(f"{name} must be greater than 0; got {value}")
     return number
+
+
+def truth(value: Any, name: str) -> bool:
+    """``value`` if it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False; got {type(value).__name__} {value!r}")
+    return bool(value)
 
 
 def one_of(value: Any, name: str, known: Collection[str]) -> str:

@@ -49,17 +49,22 @@ def checked_path(path: Path) -> str:
     return name
 
 
-def write(path: Path, tensors: dict[str, Array], entries: dict[str, Any], overwrite: bool) -> None:
-    """Writes arrays, and entries as JSON. Whatever happens, the file is what it was or what it shall be."""
+def encode(tensors: dict[str, Array], entries: dict[str, Any]) -> bytes:
+    """What a file of arrays, and of entries as JSON, consists of."""
     from safetensors.numpy import save
 
-    path = checked_path(path)
-    if not overwrite and os.path.exists(path):
-        raise FileExistsError(f"{path} exists, and overwrite is False")
     metadata = {"format": FORMAT, "version": str(VERSION)} | {
         name: json.dumps(value) for name, value in entries.items()
     }
-    replace(path, save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, metadata))
+    return save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, metadata)
+
+
+def write(path: Path, tensors: dict[str, Array], entries: dict[str, Any], overwrite: bool) -> None:
+    """Writes arrays, and entries as JSON."""
+    path = checked_path(path)
+    if not overwrite and os.path.exists(path):
+        raise FileExistsError(f"{path} exists, and overwrite is False")
+    replace(path, encode(tensors, entries))
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -94,9 +99,28 @@ def read(path: Path) -> File:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
     except SafetensorError as error:
         raise ValueError(f"{path} is not a whole safetensors file: {error}") from None
-    version = metadata.get("version", "")
-    if metadata.get("format") != FORMAT or not version.isdecimal():
-        raise ValueError(f"{path} was not written by fastbp: its metadata do not say format {FORMAT!r} and a version")
+    return _checked(File(path, tensors, metadata))
+
+
+def decode(data: bytes) -> File:
+    """What ``encode`` was given; ValueError for bytes that it did not give."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        tensors = load(data)
+    except SafetensorError as error:
+        raise ValueError(f"these bytes are not those of a whole safetensors file: {error}") from None
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # which load has found to be one
+    return _checked(File("the bytes", tensors, header.get("__metadata__", {})))
+
+
+def _checked(file: File) -> File:
+    version = file.metadata.get("version", "")
+    if file.metadata.get("format") != FORMAT or not version.isdecimal():
+        raise ValueError(
+            f"{file.path} was not written by fastbp: its metadata do not say format {FORMAT!r} and a version"
+        )
     if int(version) > VERSION:
-        raise ValueError(f"{path} has version {version} of the format; this fastbp reads up to {VERSION}")
-    return File(path, tensors, metadata)
+        raise ValueError(f"{file.path} has version {version} of the format; this fastbp reads up to {VERSION}")
+    return file

@@ -12,11 +12,10 @@ class Configurable:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""
-        config = self._kept()
-        lost = [name for name in self._arguments() if name not in config]
+        lost = [name for name in self._arguments() if not hasattr(self, name)]
         if lost:
             raise TypeError(f"{type(self).__name__} keeps no attribute {', '.join(lost)}; it needs a get_config")
-        return config
+        return self._kept()
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

@@ -16,7 +16,7 @@ from fastbp.sources import Arrays, Batches, Source, is_source, split, unpack
 from fastbp.threads import get_num_threads
 from fastbp.trainer import Trainer
 
-__all__ = ["evaluate", "fit", "predict"]
+__all__ = ["evaluate", "fit", "predict", "run_epoch"]
 
 EVALUATE_BATCH = 256  # samples at a time where the user names no batch size: any number gives the same results
 
@@ -103,7 +103,7 @@ def fit(
         trainer = model._require_trainer()  # a callback may have restored another state, and the epoch to begin with
         for epoch in range(model._initial_epoch, epochs):
             hooks.call("on_epoch_begin", epoch, {})
-            logs = _epoch(trainer, source, hooks, "train", per_batch, model)
+            logs = run_epoch(trainer, source, hooks, "train", per_batch, model)
             if validation is not None and validates(epoch + 1):
                 logs |= {f"val_{name}": value for name, value in _evaluate(trainer, validation, hooks, model).items()}
             hooks.call("on_epoch_end", epoch, logs)
@@ -139,7 +139,7 @@ def _validation(model: Any, data: Any, batch_size: int | None, steps: int | None
         raise type(error)(f"validation data: {error}") from None
 
 
-def _epoch(
+def run_epoch(
     trainer: Trainer, source: Source, hooks: CallbackList, kind: str, per_batch: bool, model: Any
 ) -> dict[str, Any]:
     """One epoch, with the hooks of every batch if they are wanted; its logs so far are what on_..._batch_end gets."""
@@ -160,7 +160,7 @@ def _epoch(
 def _evaluate(trainer: Trainer, source: Source, hooks: CallbackList, model: Any) -> dict[str, Any]:
     hooks.call("on_test_begin", {})
     per_batch = hooks.overrides("on_test_batch_begin", "on_test_batch_end")
-    logs = _epoch(trainer, source, hooks, "test", per_batch, model)
+    logs = run_epoch(trainer, source, hooks, "test", per_batch, model)
     hooks.call("on_test_end", logs)
     return logs
 
@@ -195,9 +195,9 @@ def predict(
         parts = [unpack(batch)[0] for _, batch in zip(range(limit or 2**62), _each(x), strict=False)]
         if not parts:
             raise ValueError("x has no batches")
-        x = np.concatenate([_data.as_numbers(part, "x") for part in parts])
+        x = _data.joined(parts)
         limit = None
-    rows = _data.as_inputs(x, model._network.inputs if model._network else None, model.dtype, model._flat)
+    rows = model._inputs(x)
     if model._network is None:
         model._build(rows.shape[1])
     if limit is not None:
@@ -218,7 +218,7 @@ def _each(batches: Any) -> Any:
     return batches if hasattr(batches, "__iter__") else (batches[i] for i in range(len(batches)))
 
 
-def _predict_by_batch(model: Any, rows: Array, size: int, hooks: CallbackList) -> Array:
+def _predict_by_batch(model: Any, rows: _data.Inputs, size: int, hooks: CallbackList) -> Array:
     parts = [np.empty((0, model._network.outputs), rows.dtype)]
     for batch, first in enumerate(range(0, len(rows), size)):
         hooks.call("on_predict_batch_begin", batch, {})

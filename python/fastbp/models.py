@@ -60,6 +60,7 @@ class Sequential:
         self.history: callbacks.History | None = None
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: losses.Loss | None = None
+        self._loss_weight = 1.0
         self._metrics: list[tuple[Any, bool]] = []  # as compile got them, and whether they are weighted
         self._layers: list[Layer] = []
         self._input: Input | None = None
@@ -297,7 +298,7 @@ class Sequential:
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
-        loss_weights: None = None,
+        loss_weights: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
         run_eagerly: bool = False,
@@ -311,7 +312,8 @@ class Sequential:
             optimizer: a name or an Optimizer.
             loss: a name, a Loss, or a function that gives losses and slopes; None if only steps of one's own are taken
                 (``forward``, ``backward``).
-            loss_weights: None, for there is one loss.
+            loss_weights: what the loss is multiplied by, but no penalty and no metric: a number, or a list or dict of
+                one.
             metrics: names, Metrics or functions to report; each sample counts once.
             weighted_metrics: the same, with samples counted by their sample_weight.
             run_eagerly: taken for Keras's sake, as the rest: they choose between ways of running a graph, of which
@@ -320,16 +322,16 @@ class Sequential:
             jit_compile: as run_eagerly.
             auto_scale_loss: as run_eagerly.
         """
-        if loss_weights is not None:
-            raise ValueError(f"loss_weights must be None: the model has one loss; got {loss_weights!r}")
+        new_weight = _loss_weight(loss_weights)
         new_optimizer, new_loss = optimizers.get(optimizer), None if loss is None else losses.get(loss)
         pairs = [(m, False) for m in _listed(metrics)] + [(m, True) for m in _listed(weighted_metrics)]
-        if new_loss is None and pairs:
-            raise ValueError("metrics need a loss; compile got none")
+        if new_loss is None and (pairs or loss_weights is not None):
+            raise ValueError("metrics and loss_weights need a loss; compile got none")
         names = ["loss", *(_metric(identifier, new_loss, None).name for identifier, _ in pairs if new_loss)]
         if len(set(names)) != len(names):
             raise ValueError(f"metrics must have different names; got {names[1:]}")
         self.optimizer, self.loss, self._metrics = new_optimizer, new_loss, pairs
+        self._loss_weight = new_weight
         self._trainer = None
 
     @property
@@ -351,8 +353,19 @@ class Sequential:
             assert self.optimizer is not None
             network = self._require_network()
             found = [(_metric(m, self._require_loss(), network.outputs), weighted) for m, weighted in self._metrics]
-            self._trainer = trainer.Trainer(self, network, self.optimizer, self.loss, found)
+            self._trainer = trainer.Trainer(self, network, self.optimizer, self.loss, found, self._loss_weight)
         return self._trainer
+
+    def _inputs(self, x: Any, inputs: int | None = None) -> _data.Inputs:
+        """X as the core takes it; the model itself is not touched."""
+        rows = _data.as_inputs(x, self._network.inputs if self._network else inputs, self.dtype, self._flat)
+        if isinstance(rows, _data.SparseRows):
+            self._require_layers()
+            specs = ((layer, spec) for layer, width in self._widths(rows.shape[1]) for spec in layer._specs(width))
+            first, spec = next(specs, (self._layers[0], {"kind": ""}))
+            if spec["kind"] != "dense":
+                raise ValueError(f"sparse x needs a Dense layer first; the first is {type(first).__name__}")
+        return rows
 
     def _samples(
         self,
@@ -364,7 +377,7 @@ class Sequential:
     ) -> tuple[Any, tuple[int, int]]:
         """The core's samples, and the shape of x; the model itself is not touched."""
         loss = self._require_loss()
-        rows = _data.as_inputs(x, self._network.inputs if self._network else inputs, self.dtype, self._flat)
+        rows = self._inputs(x, inputs)
         outputs = self._outputs(rows.shape[1])
         return trainer.make_samples(rows, y, sample_weight, outputs, loss, class_weight), rows.shape
 
@@ -398,8 +411,9 @@ class Sequential:
         """Trains: for every batch forward propagation, the slopes backwards, and a step of the optimiser.
 
         Args:
-            x: (n, in), anything np.asarray takes; C-contiguous data of the model's dtype is not copied. Or an iterable
-                of batches (x, y) or (x, y, sample_weight), or an object with batches by number and ``len``.
+            x: (n, in), anything np.asarray takes; C-contiguous data of the model's dtype is not copied. Or a sparse
+                matrix or array of SciPy's, where the first layer is Dense: it is never made dense. Or an iterable of
+                batches (x, y) or (x, y, sample_weight), or an object with batches by number and ``len``.
             y: (n, out), or (n,) for one output, or labels (n,) for sparse losses; None if x gives batches.
             batch_size: samples a step; 32 if not given. The last batch of an epoch may be smaller.
             epochs: the epoch to end before; each is one time through the data.
@@ -493,12 +507,12 @@ class Sequential:
         outputs = self._network(rows, 0, get_num_threads())
         return outputs[0] if single else outputs
 
-    def _rows_or_sample(self, x: Any) -> tuple[Array, bool]:
+    def _rows_or_sample(self, x: Any) -> tuple[_data.Inputs, bool]:
         """X as (n, in), and whether it came as one sample. Builds the model once x is accepted."""
-        array = _data.as_numbers(x, "x")
+        array = _data.as_samples(x)
         inputs = self._network.inputs if self._network else None
-        single = array.ndim == 1 and inputs not in (1, None)
-        rows = _data.as_inputs(array[None, :] if single else array, inputs, self.dtype, self._flat)
+        single = not isinstance(array, _data.SparseRows) and array.ndim == 1 and inputs not in (1, None)
+        rows = self._inputs([array] if single else array)
         if self._network is None:
             self._build(rows.shape[1])
         return rows, single
@@ -529,6 +543,8 @@ class Sequential:
                 self._heed_trainable()
             if (outputs := self._network.forward(x)) is not None:
                 return outputs
+        if _data.is_sparse(x):
+            raise ValueError("forward with training takes no sparse x; expected an array")
         rows, single = self._rows_or_sample(x)
         if len(rows) == 0:
             raise ValueError("x has no rows")
@@ -569,7 +585,8 @@ class Sequential:
         """One step of the compiled optimiser by ``gradients``, which stay as they are.
 
         As in ``fit``, regularisers add their slopes first (unless ``loss_and_gradients`` has), and constraints come
-        last.
+        last. Penalties that are ``per_sample`` are not divided, for only a loss of one's own knows what it divides by;
+        ``loss_and_gradients`` divides them.
         """
         (self._trainer or self._require_trainer(loss=False)).apply_gradients()
 
@@ -691,6 +708,7 @@ class Sequential:
             {
                 "optimizer": self.optimizer,
                 "loss": self.loss,
+                "loss_weights": None if self._loss_weight == 1.0 else self._loss_weight,
                 "metrics": kinds[False],
                 "weighted_metrics": kinds[True],
             }
@@ -700,6 +718,10 @@ class Sequential:
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """Compiles the model as ``get_compile_config`` says."""
         self.compile(**saving.deserialize(dict(config)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle and copy: an equal model, by the bytes that ``save`` would write. Its history is left behind."""
+        return saving.from_bytes, (saving.to_bytes(self),)
 
     # ---- a look at it ----
 
@@ -733,6 +755,16 @@ def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _loss_weight(value: Any) -> float:
+    """The factor of the one loss, from what Keras takes for several."""
+    if value is None:
+        return 1.0
+    values = list(value.values()) if isinstance(value, Mapping) else _listed(value)
+    if len(values) != 1:
+        raise ValueError(f"loss_weights must be one number, for the model has one loss; got {value!r}")
+    return _data.real(values[0], "loss_weights")
 
 
 def _metric(identifier: Any, loss: losses.Loss, outputs: int | None) -> metrics.Metric:

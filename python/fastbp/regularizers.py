@@ -1,6 +1,10 @@
 """Regularisers: what large weights add to the loss.
 
-All are l1·Σ|x| + l2·Σx², with slope l1·sign(x) + 2·l2·x, and training needs no more of them than these two numbers.
+All are l1·Σ|x| + l2·Σx², with slope l1·sign(x) + 2·l2·x, and training needs no more of them than these two numbers,
+and whether they are ``per_sample``: divided, in each batch, by what its losses are divided by. That is the number of
+its samples; with a loss of the reduction "mean_with_sample_weight" the sum of their weights; with "sum" nothing. So the
+loss is (Σ losses + l1·Σ|w| + l2·Σw²) / n, as scikit-learn's: its ``alpha`` is ``L2(alpha / 2, per_sample=True)`` on all
+kernels. Where there are no batches, in ``Sequential.apply_gradients`` after ``backward``, they are not divided.
 """
 
 from collections.abc import Mapping
@@ -16,7 +20,7 @@ __all__ = ["L1", "L1L2", "L2", "REGULARIZERS", "Regularizer", "deserialize", "ge
 
 
 class Regularizer(Configurable):
-    """Called on weights of any shape, gives the penalty l1·Σ|x| + l2·Σx².
+    """Called on weights of any shape, gives the penalty l1·Σ|x| + l2·Σx², which ``per_sample`` is yet to be divided.
 
     One of your own sets ``l1`` and ``l2``:
 
@@ -31,6 +35,11 @@ class Regularizer(Configurable):
     name: str
     l1: float = 0.0
     l2: float = 0.0
+    per_sample: bool = False
+
+    def _kept(self) -> dict[str, Any]:
+        """Without ``per_sample`` where it is not set, for Keras knows no such argument."""
+        return {name: value for name, value in super()._kept().items() if name != "per_sample" or value}
 
     def __call__(self, x: npt.ArrayLike) -> float:
         values = _data.as_numbers(x, "x").astype(np.float64)
@@ -49,18 +58,27 @@ class Regularizer(Configurable):
 class L1(Regularizer):
     """Penalty l1·Σ|x|, which makes weights that help little exactly 0. Source: Tibshirani, J. R. Stat. Soc. B 58, 1996.
 
+    Args:
+        l1: its factor, at least 0.
+        per_sample: whether a batch's penalty is divided as its losses are; of weights only.
+
     >>> L1(0.5)([1.0, -2.0])
     1.5
     """
 
     name = "l1"
 
-    def __init__(self, l1: float = 0.01) -> None:
+    def __init__(self, l1: float = 0.01, *, per_sample: bool = False) -> None:
         self.l1 = _data.real(l1, "l1", least=0.0)
+        self.per_sample = _data.truth(per_sample, "per_sample")
 
 
 class L2(Regularizer):
     """Penalty l2·Σx², which makes all weights smaller. Source: Krogh and Hertz, NIPS 4, 1991.
+
+    Args:
+        l2: its factor, at least 0.
+        per_sample: whether a batch's penalty is divided as its losses are; of weights only.
 
     >>> L2(0.5)([1.0, -2.0])
     2.5
@@ -68,12 +86,17 @@ class L2(Regularizer):
 
     name = "l2"
 
-    def __init__(self, l2: float = 0.01) -> None:
+    def __init__(self, l2: float = 0.01, *, per_sample: bool = False) -> None:
         self.l2 = _data.real(l2, "l2", least=0.0)
+        self.per_sample = _data.truth(per_sample, "per_sample")
 
 
 class L1L2(Regularizer):
     """Penalty l1·Σ|x| + l2·Σx², none by default, as in Keras. Source: Zou and Hastie, J. R. Stat. Soc. B 67, 2005.
+
+    Args:
+        l1, l2: its factors, at least 0.
+        per_sample: whether a batch's penalty is divided as its losses are; of weights only.
 
     >>> L1L2(l1=0.5, l2=0.25)([1.0, -2.0])
     2.75
@@ -81,8 +104,9 @@ class L1L2(Regularizer):
 
     name = "l1_l2"
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, *, per_sample: bool = False) -> None:
         self.l1, self.l2 = _data.real(l1, "l1", least=0.0), _data.real(l2, "l2", least=0.0)
+        self.per_sample = _data.truth(per_sample, "per_sample")
 
 
 l1 = L1

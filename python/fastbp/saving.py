@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastbp import _core
-from fastbp._files import File, Path, checked_path, read, write
+from fastbp._files import File, Path, checked_path, decode, encode, read, write
 from fastbp._registry import Registry, unknown_name
 from fastbp.activations import ACTIVATIONS, Activation
 from fastbp.constraints import CONSTRAINTS
@@ -30,6 +30,7 @@ from fastbp.regularizers import REGULARIZERS
 
 __all__ = [
     "deserialize",
+    "from_bytes",
     "load_model",
     "load_state",
     "load_weights",
@@ -37,6 +38,7 @@ __all__ = [
     "save_state",
     "save_weights",
     "serialize",
+    "to_bytes",
 ]
 
 Array = npt.NDArray[Any]
@@ -365,6 +367,44 @@ def load_state(model: Any, filepath: Path) -> int:
 # ---- whole models ----
 
 
+def _whole(model: Any) -> tuple[dict[str, Array], dict[str, Any]]:
+    """All of a model: arrays, and entries beside them."""
+    compiled = model.get_compile_config()
+    entries = {"config": serialize(model)}
+    if not model.built:
+        return {}, entries | ({"compile": compiled} if compiled else {})
+    if compiled is None:
+        return _weights(model), entries
+    tensors, state = _state(model)
+    return tensors, entries | {"compile": compiled, "state": state}
+
+
+def _from_whole(file: File, compile: bool = True) -> Any:
+    model = deserialize(file.json("config"), "model")
+    if compile and "compile" in file.metadata:
+        model.compile_from_config(file.json("compile"))
+    if compile and "state" in file.metadata:
+        _restore(model, file)
+    elif model.built:
+        model.set_weights(_fitting_weights(model, file))
+    return model
+
+
+def to_bytes(model: Any) -> bytes:
+    """What ``save_model`` would write, of a model that need not be built.
+
+    >>> import fastbp
+    >>> from_bytes(to_bytes(fastbp.Sequential([fastbp.Dense(3)], name="small")))
+    <Sequential small: <Dense 3 linear>>
+    """
+    return encode(*_whole(model))
+
+
+def from_bytes(data: bytes) -> Any:
+    """The model of which ``to_bytes`` made these bytes; they are checked as files are."""
+    return _from_whole(decode(data))
+
+
 def save_model(model: Any, filepath: Path, overwrite: bool = True) -> None:
     """``Sequential.save``.
 
@@ -375,13 +415,7 @@ def save_model(model: Any, filepath: Path, overwrite: bool = True) -> None:
     """
     checked_path(filepath)
     model.weights  # noqa: B018  # builds the model, or says what it lacks
-    compiled = model.get_compile_config()
-    entries = {"config": serialize(model)}
-    tensors = _weights(model)
-    if compiled is not None:
-        tensors, state = _state(model)
-        entries |= {"compile": compiled, "state": state}
-    write(filepath, tensors, entries, overwrite)
+    write(filepath, *_whole(model), overwrite)
 
 
 def load_model(filepath: Path, compile: bool = True) -> Any:
@@ -402,11 +436,4 @@ def load_model(filepath: Path, compile: bool = True) -> Any:
     >>> bool((same([1.0, 2.0]) == model([1.0, 2.0])).all())
     True
     """
-    file = read(filepath)
-    model = deserialize(file.json("config"), "model")
-    if compile and "compile" in file.metadata:
-        model.compile_from_config(file.json("compile"))
-        _restore(model, file)
-    else:
-        model.set_weights(_fitting_weights(model, file))
-    return model
+    return _from_whole(read(filepath), compile)

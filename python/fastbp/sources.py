@@ -16,7 +16,7 @@ Run = Callable[[Trainer], Totals]
 
 def is_source(x: Any) -> bool:
     """Whether ``x`` gives batches, and is no array: a generator, an iterable, or batches by number (a PyDataset)."""
-    if isinstance(x, Sequence) or hasattr(x, "__array__"):  # memoryviews are sequences as well
+    if isinstance(x, Sequence) or hasattr(x, "__array__") or _data.is_sparse(x):  # memoryviews are sequences as well
         return False
     return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
@@ -161,7 +161,7 @@ def split(share: float, x: Any, y: Any, sample_weight: Any) -> tuple[tuple[Any, 
     """The data, and the last ``share`` of it, as Keras splits it."""
     if not 0.0 < share < 1.0:
         raise ValueError(f"validation_split must be in [0, 1); got {share}")
-    x, y = _data.as_numbers(x, "x"), _data.as_numbers(y, "y")
+    x, y = _data.as_samples(x), _data.as_numbers(y, "y")
     n = x.shape[0] if x.ndim else 0
     if y.ndim == 0 or len(y) != n:
         raise ValueError(f"x has {n} rows; y has {f'{len(y)} rows' if y.ndim else 'a single number'}")

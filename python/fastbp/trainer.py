@@ -1,5 +1,6 @@
 """A network with its loss, optimiser and metrics, as the core trains it."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from fastbp.layers.base import Variable
 from fastbp.losses import Loss
 from fastbp.metrics import Metric
 from fastbp.optimizers import Optimizer
+from fastbp.regularizers import L1L2
 from fastbp.threads import get_num_threads
 
 __all__ = ["Trainer"]
@@ -26,7 +28,13 @@ class Trainer:
     """What the core needs to train: it is told of changes, and asked for batches."""
 
     def __init__(
-        self, model: Any, network: Any, optimizer: Optimizer, loss: Loss | None, metrics: list[tuple[Metric, bool]]
+        self,
+        model: Any,
+        network: Any,
+        optimizer: Optimizer,
+        loss: Loss | None,
+        metrics: list[tuple[Metric, bool]],
+        loss_weight: float,
     ) -> None:
         self.model = model
         self.network = network
@@ -35,6 +43,7 @@ class Trainer:
         self.known: tuple[int, int] | None = None  # the versions of the settings that the core has
         self.penalties_stored = False  # whether the stored gradients have the slopes of the regularisers in them
         self.loss = loss
+        self.loss_weight = loss_weight
         self.metrics = [metric for metric, _ in metrics]
         self.own_metrics = [(metric, weighted) for metric, weighted in metrics if metric.kernel is None]
         self.own_constraints: list[tuple[Array, Constraint]] = []
@@ -54,6 +63,7 @@ class Trainer:
         settings: dict[str, Any] = {
             "metrics": [(m.kernel, m.kernel_settings_for(outputs), weighted) for m, weighted in metrics if m.kernel],
             "reduction": REDUCTIONS.get(loss.reduction, "mean"),
+            "loss_weight": self.loss_weight,
         }
         if loss.ignore_class is not None:
             settings["ignored_label"] = loss.ignore_class
@@ -104,9 +114,8 @@ class Trainer:
         self.core.set_update(settings, [self._treatment(variable, view) for variable, view in variables])
         self.known = versions
 
-    def _treatment(self, variable: Variable, view: Array) -> tuple[bool, float, float, str, list[float], int]:
-        penalty, constraint = variable.regularizer, variable.constraint
-        l1, l2 = (penalty.l1, penalty.l2) if penalty else (0.0, 0.0)
+    def _treatment(self, variable: Variable, view: Array) -> tuple[bool, float, float, bool, str, list[float], int]:
+        penalty, constraint = variable.regularizer or L1L2(), variable.constraint
         decays = self.optimizer.uses_weight_decay(variable.name.rpartition("/")[2], view)
         name, numbers, norm = "", [], 0
         if type(constraint) is NonNeg:
@@ -116,7 +125,7 @@ class Trainer:
             norm = _norm_of(constraint, view)
         elif constraint is not None and variable.trainable:
             self.own_constraints.append((view, constraint))
-        return decays, l1, l2, name, numbers, norm
+        return decays, penalty.l1, penalty.l2, penalty.per_sample, name, numbers, norm
 
     def _hand_over_rates(self, steps: int) -> None:
         if self.optimizer.schedule is not None:
@@ -202,9 +211,9 @@ class Trainer:
     def logs(self, totals: Totals) -> dict[str, Any]:
         """Sums as the loss and the metrics, by name."""
         values: list[Any] = [float(totals[0] / totals[1]) if totals[1] else 0.0]
-        states = iter(np.split(totals, self.places)[1:])
+        states = pairwise(self.places)
         for metric in self.metrics:
-            values.append(metric.result() if metric.kernel is None else metric.result_of(next(states)))
+            values.append(metric.result() if metric.kernel is None else metric.result_of(totals[slice(*next(states))]))
         return dict(zip(self.names, values, strict=True))
 
 
@@ -217,7 +226,7 @@ def _norm_of(constraint: MaxNorm | UnitNorm | MinMaxNorm, view: Array) -> int:
 
 
 def make_samples(
-    x: Array, y: Any, sample_weight: Any, outputs: int, loss: Loss, class_weight: dict[int, float] | None = None
+    x: _data.Inputs, y: Any, sample_weight: Any, outputs: int, loss: Loss, class_weight: dict[int, float] | None = None
 ) -> Any:
     """The core's samples from x (n, in) in the model's dtype, and y and weights as the user gave them."""
     n = len(x)

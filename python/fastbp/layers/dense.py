@@ -7,7 +7,7 @@ import numpy as np
 from fastbp import activations, constraints, initializers, regularizers
 from fastbp.layers.activation import activation_specs
 from fastbp.layers.base import Layer, Spec, Variable, Weight
-from fastbp.layers.regularization import penalty_specs
+from fastbp.layers.regularization import of_values, penalty_specs
 
 
 class Dense(Layer):
@@ -58,7 +58,7 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.activity_regularizer = of_values(activity_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
 

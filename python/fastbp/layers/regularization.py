@@ -6,6 +6,17 @@ from fastbp import _data, regularizers
 from fastbp.layers.base import Layer, Spec
 
 
+def of_values(identifier: Any) -> regularizers.Regularizer | None:
+    """The regulariser for outputs, as Keras's ``activity_regularizer``."""
+    regularizer = regularizers.get(identifier)
+    if regularizer is not None and regularizer.per_sample:
+        raise ValueError(
+            "activity_regularizer must not be per_sample, which is for penalties on weights: those on outputs are "
+            f"means over the batch; got {regularizer!r}"
+        )
+    return regularizer
+
+
 def penalty_specs(regularizer: regularizers.Regularizer | None) -> list[Spec]:
     """What the core is to make of a penalty on values."""
     if regularizer is None:

@@ -23,6 +23,8 @@ class Network:
         widths: inputs, then the units of every layer.
         activations: one name a layer.
         loss: the name of a loss; ``from_logits`` if the network gives logits.
+        loss_weight: what the losses are multiplied by.
+        penalty: (l1, l2) of all kernels; ``per_sample`` if it is divided by the batch size, as the losses are.
         optimizer: the name of an optimiser, with its hyperparameters in ``settings``.
         seed: of the initial weights (Glorot's uniform ones, biases 0) and of the shuffles.
 
@@ -41,6 +43,9 @@ class Network:
         optimizer: str = "sgd",
         *,
         from_logits: bool = False,
+        loss_weight: float = 1.0,
+        penalty: tuple[float, float] = (0.0, 0.0),
+        per_sample: bool = False,
         seed: int = 0,
         dtype: npt.DTypeLike = np.float64,
         **settings: float,
@@ -54,6 +59,9 @@ class Network:
         fused = activation == activations[-1] and not from_logits
         self.loss = on_logits if (fused or from_logits) and on_logits else on_prediction
         self.loss_takes_logits = fused
+        self.loss_weight = loss_weight
+        self.penalty = penalty
+        self.per_sample = per_sample
         self.update, slots = OPTIMIZERS[optimizer]
         self.settings = settings
         self.steps = 0
@@ -92,12 +100,18 @@ class Network:
         return y.reshape(-1) if self.sparse else y.reshape(-1, len(self.weights[-1])).astype(self.dtype)
 
     def loss_and_gradients(self, x: Array, y: Array, sample_weight: Array | None = None) -> tuple[float, list[Array]]:
-        """The loss of a batch, Σ weight·loss / batch size, and its slope with respect to every weight."""
+        """The loss of a batch, Σ weight·loss / batch size + penalties, and its slope with respect to every weight."""
         values, sums = self.forward(np.asarray(x, self.dtype))
         loss, d = self.loss(sums[-1] if self.loss_takes_logits else values[-1], self.targets(y))
         scale = (np.ones(len(loss)) if sample_weight is None else np.asarray(sample_weight)) / len(loss)
-        scale = scale.astype(self.dtype)
-        return float(scale @ loss), self.backward(values, sums, d * scale[:, None])
+        scale = (self.loss_weight * scale).astype(self.dtype)
+        slopes = self.backward(values, sums, d * scale[:, None])
+        total = float(scale @ loss)
+        l1, l2 = np.array(self.penalty) / (len(loss) if self.per_sample else 1)
+        for w, dw in zip(self.weights[::2], slopes[::2], strict=True):
+            total += float(l1 * np.abs(w).sum() + l2 * np.square(w).sum())
+            dw += (l1 * np.sign(w) + 2 * l2 * w).astype(self.dtype)
+        return total, slopes
 
     def train_on_batch(self, x: Array, y: Array, sample_weight: Array | None = None) -> float:
         """One step: forward, loss, backward, update. Returns the loss before the update."""
