@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from layer_walk import EXAMPLES, randomize
+from mutations import mutated
 
 import fastbp
 from fastbp import Dense, Input, Sequential, activations, layers
@@ -189,13 +190,17 @@ def test_a_state_dict_is_a_stack_of_linear(bias):
     assert [w.tobytes() for w in model.weights] == [np.ascontiguousarray(w.T).tobytes() for w in given.values()]
 
 
-def test_state_dicts_of_torch(torch):
+def test_state_dicts_of_torch(torch, tmp_path):
     module = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
     assert_close(
         fastbp.from_torch(module.state_dict(), activation="relu")(rows()), torch_outputs(torch, module, rows())
     )
     halves = module.to(torch.bfloat16)
-    assert_same_weights(fastbp.from_torch(halves.state_dict()), fastbp.from_torch(halves.float().state_dict()))
+    from safetensors.torch import save_file
+
+    save_file(module.half().state_dict(), tmp_path / "half.safetensors")
+    for source in (halves.state_dict(), tmp_path / "half.safetensors"):
+        assert_same_weights(fastbp.from_torch(source), fastbp.from_torch(module.float().state_dict()))
 
 
 @pytest.mark.parametrize("widths", [[5, 4, 4, 4, 4, 4, 4, 2], [5, 3, 2]])
@@ -608,6 +613,36 @@ def test_damaged_files_of_keras_are_value_errors(tmp_path):
         except ValueError as error:
             refused += str(path) in str(error)
     assert refused >= 60
+
+
+def test_descriptions_that_were_changed_give_a_model_or_a_value_error(tmp_path):
+    h5py, path = pytest.importorskip("h5py"), tmp_path / "m.keras"
+    parts = keras_file(path)
+    config, scale = json.loads(parts["config.json"]), {"value": [1.0, 2.0, 3.0], "dtype": "float32"}
+    described = config["config"]["layers"]
+    described[1]["config"] |= {
+        "kernel_regularizer": {"module": "keras.regularizers", "class_name": "L2", "config": {"l2": 0.1}},
+        "kernel_constraint": {"class_name": "MaxNorm", "config": {"max_value": 2, "axis": 0}},
+    }
+    moments = {"axis": [-1], "mean": [1.0] * 3, "variance": [1.0] * 3}
+    described += [
+        {"class_name": "Rescaling", "config": {"scale": {"class_name": "__numpy__", "config": scale}, "offset": 0.0}},
+        {"class_name": "Normalization", "config": moments, "build_config": {"input_shape": [None, 3]}},
+        {"class_name": "LeakyReLU", "config": {"negative_slope": 0.5}},
+    ]
+    store = io.BytesIO(parts["model.weights.h5"])
+    with h5py.File(store, "r+") as file:
+        for name in ("rescaling", "normalization", "leaky_re_lu"):
+            file.create_group(f"layers/{name}/vars")
+    parts["model.weights.h5"] = store.getvalue()
+    rng, refused = np.random.default_rng(0), 0
+    for i in range(300):
+        archive_of(path, parts | {"config.json": json.dumps(mutated(config, rng) if i else config)})
+        try:
+            assert fastbp.from_keras(path).weights
+        except ValueError as error:
+            refused += str(path) in str(error)
+    assert 100 < refused < 300
 
 
 def test_what_from_keras_does_not_take(tmp_path):

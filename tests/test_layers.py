@@ -472,3 +472,10 @@ def test_nothing_beyond_the_end_of_x_is_read(example):
             model.evaluate(x, np.ones_like(outputs[0]), verbose=0)
     finally:
         libc.mprotect(ctypes.c_void_p(whole.ctypes.data + page), ctypes.c_size_t(page), 3)
+
+
+def test_settings_that_no_network_could_be_made_of():
+    with pytest.raises(ValueError, match="scale must be a number, or one for each feature; got none"):
+        Rescaling([])
+    with pytest.raises(ValueError, match=r"seed must be below 2\*\*64"):
+        layers.Dropout(0.5, seed=2**64)

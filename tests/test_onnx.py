@@ -1,5 +1,6 @@
 """ONNX files: what onnxruntime computes from them, and what comes back of them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from layer_walk import EXAMPLES, randomize
+from mutations import mutated
 
 import fastbp
 from fastbp import Dense, Input, Sequential, activations, layers
@@ -405,5 +407,21 @@ def test_damaged_files_are_value_errors(tmp_path):
         try:
             fastbp.from_onnx(path)
         except ValueError as error:
+            refused += str(path) in str(error)
+    assert refused > 100
+
+
+def test_descriptions_that_were_changed_give_a_model_or_a_value_error(tmp_path):
+    inner = [Dense(2, "elu", kernel_regularizer="l2", kernel_constraint="max_norm"), layers.BatchNormalization()]
+    stack = [layers.Normalization(mean=[1.0, 2.0], variance=[1.0, 2.0]), layers.Rescaling([1.0, 2.0]), Dense(1)]
+    made = proto(Sequential([Input((3,)), layers.Residual(inner), layers.Dropout(0.5, seed=3), *stack], seed=0))
+    rng, path, description = np.random.default_rng(0), tmp_path / "m.onnx", json.loads(made.metadata_props[0].value)
+    refused = 0
+    for _ in range(300):
+        made.metadata_props[0].value = json.dumps(mutated(description, rng))
+        path.write_bytes(made.SerializeToString())
+        try:
+            fastbp.from_onnx(path)
+        except ValueError as error:  # the nodes alone do not tell a Residual
             refused += str(path) in str(error)
     assert refused > 100

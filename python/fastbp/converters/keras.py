@@ -12,7 +12,7 @@ import numpy as np
 from fastbp import _registry, layers
 from fastbp._counterparts import Counterpart, theirs
 from fastbp.activations import Activation
-from fastbp.converters.assembly import Array, Part, assembled, told, unsupported
+from fastbp.converters.assembly import MOST_WITHOUT_WEIGHTS, Array, Part, assembled, told, unsupported
 from fastbp.layers import LAYERS
 from fastbp.models import Sequential
 
@@ -162,8 +162,12 @@ def _read(kind: str, config: Any, weights: Callable[[str], list[Array]], source:
 
 def _known_moments(layer: layers.Normalization, entry: Any) -> list[Array]:
     """Mean and variance that were given and not learned: they are no weights there."""
-    build = _member(entry, "build_config", dict, "Normalization")
-    width = _member(build, "input_shape", (list, tuple), "Normalization")[-1]
+    shape = _member(
+        _member(entry, "build_config", dict, "Normalization"), "input_shape", (list, tuple), "Normalization"
+    )
+    width = shape[-1] if shape else None
+    if not isinstance(width, int) or not 0 < width <= MOST_WITHOUT_WEIGHTS:
+        raise ValueError(f"its input_shape is {shape!r}; expected the features last")
     return [np.asarray(known, np.float32) for known in layer._initial_weights(width, 0, 0)]
 
 

@@ -306,7 +306,7 @@ READERS: dict[str, Callable[[_Reader, Node, str], list[Part]]] = {
 def _as_described(onnx: Any, proto: Any, reader: _Reader) -> Sequential | None:
     """The model that our own export described beside the graph, if the graph is still that model's."""
     properties = {entry.key: entry.value for entry in proto.metadata_props}
-    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+    with contextlib.suppress(ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
         description = json.loads(properties["fastbp"])
         config = dict(description["model"]["config"])
         made = [saving.deserialize(layer, "layer") for layer in config.pop("layers")]

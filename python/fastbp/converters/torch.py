@@ -57,7 +57,7 @@ def _array(tensor: Any) -> Array:
         tensor = tensor.float() if tensor.element_size() < 4 and tensor.is_floating_point() else tensor
         tensor = tensor.numpy()
     array = np.asarray(tensor)
-    return array.astype(np.float32) if array.dtype == np.float16 else array
+    return array.astype(np.float32) if array.dtype.name in ("float16", "bfloat16") else array
 
 
 # ---- modules, and back ----

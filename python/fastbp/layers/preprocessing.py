@@ -112,6 +112,8 @@ class Rescaling(Layer):
         super().__init__(name, trainable)
         for value, what in ((scale, "scale"), (offset, "offset")):
             array = _data.as_numbers(value, what)
+            if array.size == 0:
+                raise ValueError(f"{what} must be a number, or one for each feature; got none")
             _data.require_finite(array.astype(float).reshape(1, -1), what)
         self.scale, self.offset = scale, offset
 

@@ -41,6 +41,8 @@ class _Noise(Layer):
             raise ValueError(f"{self.amount} must be at least 0 and below {self.below:g}; got {amount}")
         setattr(self, self.amount, value)
         self.seed = None if seed is None else _data.positive_int(seed, "seed", least=0)
+        if self.seed is not None and self.seed >= 2**64:
+            raise ValueError(f"seed must be below 2**64; got {seed}")
 
     def _specs(self, inputs: int) -> list[Spec]:
         spec = {"kind": "noise", "name": self.kind, "settings": [getattr(self, self.amount)]}
