@@ -136,7 +136,7 @@ def test_loading_builds_a_model_that_knows_its_width_and_asks_the_others(tmp_pat
     [
         (
             lambda: network(units=6),
-            r"w.safetensors: 0/dense/kernel has shape \(3, 5\); 0/dense/kernel has \(3, 6\) in the model",
+            r"w.safetensors has 4 .*: 0/dense/kernel has shape \(3, 5\); 0/dense/kernel has \(3, 6\) in the model, 0",
         ),
         (
             lambda: network(bias=False),
@@ -148,7 +148,7 @@ def test_loading_builds_a_model_that_knows_its_width_and_asks_the_others(tmp_pat
         ),
         (
             lambda: Sequential([Input((4,)), Dense(5), Dense(2)]),
-            r"w.safetensors: 0/dense/kernel has shape \(3, 5\); 0/dense/kernel has \(4, 5\) in the model",
+            r"w.safetensors has 4 .*: 0/dense/kernel has shape \(3, 5\); 0/dense/kernel has \(4, 5\) in the model$",
         ),
     ],
     ids=["units", "bias", "layers", "inputs"],
@@ -380,7 +380,6 @@ def test_whatever_a_run_keeps_is_resumed_with_the_same_bits(tmp_path, hidden, st
     straight = model.fit(X, Y, batch_size=8, epochs=6, callbacks=LambdaCallback(on_epoch_end=save)).history
     if whole:
         resumed, epoch = fastbp.load_model(path), 3
-        resumed.optimizer.exclude_from_weight_decay(var_list=resumed.layers[0].weights)  # which no config says
     else:
         resumed = make(seed=None)
         epoch = saving.load_state(resumed, path)
@@ -578,7 +577,7 @@ def test_a_part_can_be_made_again_from_its_config(part):
 @pytest.mark.parametrize("kind", saving.TABLES)
 def test_every_part_comes_back_through_json(kind):
     arguments = ARGUMENTS | nested()
-    members = saving._members(kind)
+    members = saving.TABLES[kind].members
     for name in members:
         if name == "mean_metric_wrapper":
             continue  # it holds a function
@@ -626,49 +625,10 @@ def test_layers_that_prepare_data_come_back_with_what_they_know(tmp_path):
     assert_same([same.predict(numbers(4, 2, 3))], [model.predict(numbers(4, 2, 3))])
 
 
-def test_functions_of_the_users_own_are_named_and_not_saved(tmp_path):
-    square = activations.CustomActivation(lambda x: x * x, lambda x: 2 * x, name="square")
-    own_loss = losses.CustomLoss(lambda y, p: ((p - y).sum(1), np.ones_like(p)), name="difference")
-    with pytest.raises(ValueError, match="activation square> cannot be saved: CustomActivation is none of fastbp's"):
-        Sequential([Input((3,)), Dense(2, square)]).save(tmp_path / "m.safetensors")
-    with pytest.raises(ValueError, match=r"difference.* cannot be saved: CustomLoss is none of fastbp's"):
-        network(loss=own_loss).save(tmp_path / "m.safetensors")
-    with pytest.raises(ValueError, match=r"difference.* cannot be saved: function is none of fastbp's"):
-        network(metrics=[difference]).save(tmp_path / "m.safetensors")
-    with pytest.raises(ValueError, match="cannot be saved: Halving is none of fastbp's"):
-        network(SGD(Halving())).save(tmp_path / "m.safetensors")
-    assert os.listdir(tmp_path) == []
-
-
-def difference(y_true, y_pred):
-    return (y_pred - y_true).mean(axis=-1)
-
-
-class Halving(schedules.LearningRateSchedule):
-    def __call__(self, step):
-        return 0.5**step
-
-
 def test_the_same_name_in_two_tables_is_no_problem():
     for module in (losses, metrics):
         part = module.MeanSquaredError()
         assert type(saving.deserialize(saving.serialize(part))) is type(part)
-
-
-def test_a_part_of_the_users_own_cannot_be_saved(tmp_path):
-    class Mine(losses.MeanSquaredError):
-        pass
-
-    class Dense(fastbp.Dense):
-        pass
-
-    model = network(loss=Mine())
-    with pytest.raises(ValueError, match="Mine is none of fastbp's own parts"):
-        model.save(tmp_path / "m.safetensors")
-    with pytest.raises(ValueError, match="Dense is none of fastbp's own parts"):
-        saving.serialize(Dense(3))
-    assert os.listdir(tmp_path) == []
-    model.save_weights(tmp_path / "w.safetensors")
 
 
 @pytest.mark.parametrize(

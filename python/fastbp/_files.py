@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +32,17 @@ class File:
             raise ValueError(f"{self.path} has no {name!r}; there are: {', '.join(sorted(self.metadata))}")
         try:
             return json.loads(self.metadata[name])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{self.path}: {name!r} is not JSON: {error}") from None
+
+
+@contextlib.contextmanager
+def told(source: str) -> Iterator[None]:
+    """Errors within, of whatever a file may hold, are ValueErrors that name it."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{error}" if source in str(error) else f"{source}: {error}") from None
 
 
 def checked_path(path: Path) -> str:
@@ -94,7 +104,7 @@ def read(path: Path) -> File:
 
     path = os.fspath(path)
     try:
-        with safe_open(path, "numpy") as file:
+        with told(path), safe_open(path, "numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
     except SafetensorError as error:
@@ -108,11 +118,12 @@ def decode(data: bytes) -> File:
     from safetensors.numpy import load
 
     try:
-        tensors = load(data)
+        with told("the bytes"):
+            tensors = load(data)
     except SafetensorError as error:
-        raise ValueError(f"these bytes are not those of a whole safetensors file: {error}") from None
+        raise ValueError(f"the bytes are not those of a whole safetensors file: {error}") from None
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # which load has found to be one
-    return _checked(File("the bytes", tensors, header.get("__metadata__", {})))
+    return _checked(File("the bytes", tensors, header.get("__metadata__") or {}))
 
 
 def _checked(file: File) -> File:
