@@ -445,6 +445,7 @@ def fuzz(cases, seed=0, jobs=1, first=0, tell=print):
             if progress.value != last:
                 worker[3:] = [progress.value, time.monotonic()]
             elif time.monotonic() - since > SILENCE:
+                tell(f"case {progress.value}: nothing for {SILENCE:.0f} s")
                 process.kill()
             if process.is_alive():
                 continue

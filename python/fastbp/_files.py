@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ Path = str | os.PathLike[str]
 FORMAT = "fastbp"
 VERSION = 1
 SUFFIX = ".safetensors"
+TEMPORARY = ".tmp"  # the end of what is being written, after the name of the target and eight hexadecimal digits
 
 
 @dataclass
@@ -80,7 +82,7 @@ def write(path: Path, tensors: dict[str, Array], entries: dict[str, Any], overwr
 def replace(path: Path, data: bytes) -> None:
     """Writes a file. Whatever happens, it is what it was or what it shall be."""
     target = os.path.realpath(path)  # a link stays one
-    temporary = f"{target}.{os.urandom(4).hex()}.tmp"  # in the same folder, for only there is replacing it one step
+    temporary = f"{target}.{os.urandom(4).hex()}{TEMPORARY}"  # in the same folder: only there is replacing it one step
     try:
         with open(temporary, "xb") as file:
             file.write(data)
@@ -96,6 +98,16 @@ def replace(path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def remove_left_over(path: Path) -> None:
+    """Removes what processes left that died while they wrote this file. None may be writing it now."""
+    target = os.path.realpath(path)
+    folder, name = os.path.split(target)
+    for other in os.listdir(folder) if os.path.isdir(folder) else ():
+        if re.fullmatch(re.escape(name) + r"\.[0-9a-f]{8}" + re.escape(TEMPORARY), other):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(os.path.join(folder, other))
 
 
 def read(path: Path) -> File:
