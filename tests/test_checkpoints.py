@@ -299,6 +299,15 @@ def test_a_backup_of_another_network_is_an_error(tmp_path):
         network("sgd").fit(X, Y, callbacks=BackupAndRestore(tmp_path))
 
 
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    left = ["latest.safetensors.0123abcd.tmp", "latest.safetensors.ffffffff.tmp"]
+    others = ["latest.safetensors.tmp", "mine.0123abcd.tmp", "latest.safetensors.0123abcd.tmp.bak"]
+    for name in left + others:
+        (tmp_path / name).touch()
+    network().fit(X, Y, **SETTINGS, callbacks=BackupAndRestore(tmp_path))
+    assert sorted(os.listdir(tmp_path)) == sorted(others)
+
+
 def test_a_backup_needs_a_folder():
     with pytest.raises(ValueError, match="backup_dir is empty; expected the path of a folder"):
         BackupAndRestore("")

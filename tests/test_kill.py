@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no process can 
 def context():
     """Makes processes from one that has imported all, so that most of their time is training."""
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["killed"])
+    found.set_forkserver_preload(["fastbp", "safetensors.numpy"])
     return found
 
 

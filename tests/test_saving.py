@@ -171,6 +171,64 @@ def test_weights_of_another_dtype_are_refused(tmp_path):
         model.load_weights(tmp_path / "w.safetensors")
 
 
+# ---- weights by name, and of layers that fit ----
+
+
+def named(*layers):
+    return Sequential([Input((3,)), *(Dense(units, name=name) for name, units in layers)])
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A file of three layers, and their model."""
+    model = named(("a", 4), ("b/c", 4), ("d", 2))
+    model.save_weights(tmp_path / "w.safetensors")
+    return tmp_path / "w.safetensors", model
+
+
+def test_layers_can_be_matched_by_name(saved):
+    path, model = saved
+    other = named(("b/c", 4), ("new", 4), ("d", 2))
+    before = other.get_weights()
+    with pytest.raises(ValueError, match=r"b_c/kernel has shape \(4, 4\); 0/b_c/kernel has \(3, 4\) in the model$"):
+        other.load_weights(path, by_name=True)
+    assert_same(other.get_weights(), before)
+    other = named(("new", 4), ("b/c", 4), ("d", 2))
+    before = other.layers[0].get_weights()
+    other.load_weights(path, by_name=True)
+    assert_same(other.layers[0].get_weights(), before)
+    assert_same(other.get_weights()[2:], model.get_weights()[2:])
+
+
+def test_by_name_some_layer_must_be_there(saved):
+    with pytest.raises(ValueError, match=r"has no layer of a name that is in the model; there are: a, b_c, d$"):
+        named(("x", 4), ("y", 4), ("z", 2)).load_weights(saved[0], by_name=True)
+
+
+def test_layers_that_do_not_fit_can_be_left_as_they_are(saved):
+    path, model = saved
+    other = named(("a", 4), ("b", 5), ("d", 2))
+    before = other.get_weights()
+    with pytest.warns(UserWarning, match="that layer is left as it is") as warned:
+        other.load_weights(path, skip_mismatch=True)
+    assert [str(w.message).split(": ", 1)[1].split(" ")[0] for w in warned] == ["1/b_c/kernel", "2/d/kernel"]
+    assert_same(other.get_weights(), [*model.get_weights()[:2], *before[2:]])
+    more = named(("a", 4), ("b/c", 4), ("d", 2), ("e", 2))
+    with pytest.warns(UserWarning, match="it lacks 3/e/kernel, 3/e/bias; that layer is left as it is"):
+        more.load_weights(path, skip_mismatch=True)
+    assert_same(more.get_weights()[:6], model.get_weights())
+
+
+def test_both_together(saved):
+    path, _ = saved
+    other = named(("d", 2), ("b/c", 4), ("a", 4))
+    before = other.get_weights()
+    with pytest.warns(UserWarning, match="that layer is left as it is") as warned:
+        other.load_weights(path, skip_mismatch=True, by_name=True)
+    assert len(warned) == 3
+    assert_same(other.get_weights(), before)
+
+
 # ---- files ----
 
 

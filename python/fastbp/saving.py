@@ -107,22 +107,21 @@ def _config(part: Any) -> dict[str, Any]:
 
 def _described(part: Any, custom: dict[str, Any], depth: int) -> Any:
     """Kind, class name and arguments; the name alone of an activation whose settings are the usual ones."""
-    kinds = [kind for kind, table in TABLES.items() if isinstance(part, (table.base, Input))]
-    for kind, (cls, _, held) in WRAPPERS.items():
-        if type(part) is cls:
-            return _custom(kind, part.name, *held(part), custom, depth)
-    for kind in TABLES:
-        name = part.name if isinstance(part, Activation) else type(part).__name__
-        member: Any = _named(kind).get(name)
-        if type(part) in (member, type(member)):
-            config = _config(part)
-            if isinstance(part, Activation) and config == member.get_config():
-                return name
-            return {"kind": kind, "class_name": name, "config": _serialized(config, custom, depth + 1)}
-    if not kinds:
+    bases = [(kind, (table.base, Input) if kind == "layer" else table.base) for kind, table in TABLES.items()]
+    kind = next((kind for kind, base in bases if isinstance(part, base)), None)
+    if kind is None:
         known = ", ".join(table.base.__name__ for table in TABLES.values())
         raise ValueError(f"{part!r} cannot be saved: {type(part).__name__} is no class of these: {known}")
-    return _custom(kinds[0], type(part).__name__, type(part), _config(part), custom, depth)
+    if kind in WRAPPERS and type(part) is WRAPPERS[kind][0]:
+        return _custom(kind, part.name, *WRAPPERS[kind][2](part), custom, depth)
+    name = part.name if isinstance(part, Activation) else type(part).__name__
+    member: Any = _named(kind).get(name)
+    config = _config(part)
+    if type(part) not in (member, type(member)):
+        return _custom(kind, name, type(part), config, custom, depth)
+    if isinstance(part, Activation) and config == member.get_config():
+        return name
+    return {"kind": kind, "class_name": name, "config": _serialized(config, custom, depth + 1)}
 
 
 def _custom(kind: str, name: str, found: Any, config: dict[str, Any], custom: dict[str, Any], depth: int) -> Any:
