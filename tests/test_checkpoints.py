@@ -299,6 +299,27 @@ def test_a_backup_of_another_network_is_an_error(tmp_path):
         network("sgd").fit(X, Y, callbacks=BackupAndRestore(tmp_path))
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_fit_that_ended_before_its_running_means_were_taken_is_ended(tmp_path, whole):
+    straight, model = (network(Adam(use_ema=True), seed=1) for _ in range(2))
+    straight.fit(X, Y, **SETTINGS)
+    kept = BackupAndRestore(tmp_path, delete_checkpoint=False)
+    model.fit(X, Y, **SETTINGS, callbacks=[kept, ModelCheckpoint(tmp_path / "m.safetensors")])
+    second = fastbp.load_model(tmp_path / "m.safetensors") if whole else network(Adam(use_ema=True))
+    history = second.fit(X, Y, **SETTINGS, initial_epoch=6 * whole, callbacks=[] if whole else [kept])
+    assert history.epoch == []
+    assert_same(second.get_weights(), straight.get_weights())
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    left = ["latest.safetensors.0123abcd.tmp", "latest.safetensors.ffffffff.tmp"]
+    others = ["latest.safetensors.tmp", "mine.0123abcd.tmp", "latest.safetensors.0123abcd.tmp.bak"]
+    for name in left + others:
+        (tmp_path / name).touch()
+    network().fit(X, Y, **SETTINGS, callbacks=BackupAndRestore(tmp_path))
+    assert sorted(os.listdir(tmp_path)) == sorted(others)
+
+
 def test_a_backup_needs_a_folder():
     with pytest.raises(ValueError, match="backup_dir is empty; expected the path of a folder"):
         BackupAndRestore("")

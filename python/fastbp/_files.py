@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,7 @@ Path = str | os.PathLike[str]
 FORMAT = "fastbp"
 VERSION = 1
 SUFFIX = ".safetensors"
+TEMPORARY = ".tmp"  # the end of what is being written, after the name of the target and eight hexadecimal digits
 
 
 @dataclass
@@ -31,8 +34,17 @@ class File:
             raise ValueError(f"{self.path} has no {name!r}; there are: {', '.join(sorted(self.metadata))}")
         try:
             return json.loads(self.metadata[name])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{self.path}: {name!r} is not JSON: {error}") from None
+
+
+@contextlib.contextmanager
+def told(source: str) -> Iterator[None]:
+    """Errors within, of whatever a file may hold, are ValueErrors that name it."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{error}" if source in str(error) else f"{source}: {error}") from None
 
 
 def checked_path(path: Path) -> str:
@@ -60,7 +72,7 @@ def encode(tensors: dict[str, Array], entries: dict[str, Any]) -> bytes:
 
 
 def write(path: Path, tensors: dict[str, Array], entries: dict[str, Any], overwrite: bool) -> None:
-    """Writes arrays, and entries as JSON. Whatever happens, the file is what it was or what it shall be."""
+    """Writes arrays, and entries as JSON."""
     path = checked_path(path)
     if not overwrite and os.path.exists(path):
         raise FileExistsError(f"{path} exists, and overwrite is False")
@@ -70,7 +82,7 @@ def write(path: Path, tensors: dict[str, Array], entries: dict[str, Any], overwr
 def replace(path: Path, data: bytes) -> None:
     """Writes a file. Whatever happens, it is what it was or what it shall be."""
     target = os.path.realpath(path)  # a link stays one
-    temporary = f"{target}.{os.urandom(4).hex()}.tmp"  # in the same folder, for only there is replacing it one step
+    temporary = f"{target}.{os.urandom(4).hex()}{TEMPORARY}"  # in the same folder: only there is replacing it one step
     try:
         with open(temporary, "xb") as file:
             file.write(data)
@@ -88,13 +100,23 @@ def replace(path: Path, data: bytes) -> None:
         os.close(folder)
 
 
+def remove_left_over(path: Path) -> None:
+    """Removes what processes left that died while they wrote this file. None may be writing it now."""
+    target = os.path.realpath(path)
+    folder, name = os.path.split(target)
+    for other in os.listdir(folder) if os.path.isdir(folder) else ():
+        if re.fullmatch(re.escape(name) + r"\.[0-9a-f]{8}" + re.escape(TEMPORARY), other):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(os.path.join(folder, other))
+
+
 def read(path: Path) -> File:
     """The whole file; ValueError if it is none that ``write`` wrote."""
     from safetensors import SafetensorError, safe_open
 
     path = os.fspath(path)
     try:
-        with safe_open(path, "numpy") as file:
+        with told(path), safe_open(path, "numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
     except SafetensorError as error:
@@ -108,11 +130,12 @@ def decode(data: bytes) -> File:
     from safetensors.numpy import load
 
     try:
-        tensors = load(data)
+        with told("the bytes"):
+            tensors = load(data)
     except SafetensorError as error:
-        raise ValueError(f"these bytes are not those of a whole safetensors file: {error}") from None
+        raise ValueError(f"the bytes are not those of a whole safetensors file: {error}") from None
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # which load has found to be one
-    return _checked(File("the bytes", tensors, header.get("__metadata__", {})))
+    return _checked(File("the bytes", tensors, header.get("__metadata__") or {}))
 
 
 def _checked(file: File) -> File:

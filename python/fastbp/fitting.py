@@ -109,7 +109,7 @@ def fit(
             hooks.call("on_epoch_end", epoch, logs)
             if model.stop_training:
                 break
-        if epochs > model._initial_epoch:
+        if epochs > 0:  # also if none was left: the process may have ended before this
             trainer.finish()
         hooks.call("on_train_end", logs)
     return history

@@ -1,5 +1,6 @@
 """Models: Sequential, a stack of layers with Keras's methods."""
 
+import math
 import os
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from fastbp import _core, _data, callbacks, exporting, fitting, losses, metrics, optimizers, saving, trainer
 from fastbp._progress import Verbose
+from fastbp._registry import Registry
 from fastbp._seeds import fresh_seed
 from fastbp.layers import LAYERS, Flatten, Input, Layer
 from fastbp.layers.base import Variable
@@ -135,7 +137,7 @@ class Sequential:
             if not sizes:
                 raise ValueError(f"input_shape is the shape of one sample, as in (None, 64); got {input_shape!r}")
             checked = [_data.positive_int(size, "the width of the input") for size in sizes]
-            self._build(int(np.prod(checked if self._flat else checked[-1:])))
+            self._build(math.prod(checked if self._flat else checked[-1:]))
         elif self._input is not None:
             self._build(self._width_of(self._input))
         else:
@@ -154,7 +156,7 @@ class Sequential:
     def _width_of(self, shape: Input) -> int:
         if len(shape.shape) > 1 and self._layers and not self._flat:
             raise ValueError(f"samples of shape {shape.shape} need a Flatten before the first layer with weights")
-        return int(np.prod(shape.shape))
+        return math.prod(shape.shape)
 
     def _build(self, inputs: int) -> None:
         if self._input is not None and self._width_of(self._input) != inputs:
@@ -178,7 +180,7 @@ class Sequential:
         """After a change of the layers."""
         inputs = self._network.inputs if self._network else None
         if self._input is not None:
-            inputs = int(np.prod(self._input.shape))
+            inputs = math.prod(self._input.shape)
         self._network = self._trainer = None
         if inputs is not None and self._layers and (self._input is None or len(self._input.shape) == 1 or self._flat):
             self._make_network(inputs)
@@ -276,7 +278,7 @@ class Sequential:
             if view.shape != values.shape:
                 raise ValueError(f"weights[{i}] has shape {values.shape}; the model expects {view.shape}")
         with np.errstate(over="ignore"):
-            fitted = [values.astype(self.dtype) for values in new]
+            fitted = [values.astype(self.dtype, copy=False) for values in new]
         for i, (values, stored) in enumerate(zip(new, fitted, strict=True)):
             if np.isinf(stored).sum() > np.isinf(values).sum():
                 raise ValueError(f"weights[{i}] has values that are too large for {self.dtype}")
@@ -646,7 +648,7 @@ class Sequential:
             overwrite: whether it may exist.
 
         Raises:
-            ValueError: for another ending, or a part that is not fastbp's own.
+            ValueError: for another ending, or a part of your own without a name: see ``saving.serialize``.
             FileExistsError: if it exists and ``overwrite`` is False.
         """
         saving.save_model(self, filepath, overwrite)
@@ -655,15 +657,24 @@ class Sequential:
         """Saves the weights to a file as ``save`` does, for ``load_weights``."""
         saving.save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
+    def load_weights(
+        self, filepath: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False
+    ) -> None:
         """Sets the weights to those in a file of this network's shapes. Nothing is changed if one does not fit.
 
         Layers are matched by their number; their names may differ. A file that ``save`` wrote will do as well.
 
+        Args:
+            filepath: the file.
+            skip_mismatch: whether layers that do not fit are left as they are, with a warning for each.
+            by_name: whether layers are matched by their names instead. Those that are only in the file or only in the
+                model are passed over.
+
         Raises:
-            ValueError: if they do not fit, naming layer and shapes, or if it is no such file.
+            ValueError: if they do not fit, naming layer and shapes, if no layer has the name of one in the file, or if
+                it is no such file.
         """
-        saving.load_weights(self, filepath)
+        saving.load_weights(self, filepath, skip_mismatch, by_name)
 
     def export(self, filepath: str | os.PathLike[str], format: str | None = None, **kwargs: Any) -> None:
         """Writes a file by which other programs compute what ``predict`` does.
@@ -696,33 +707,34 @@ class Sequential:
         return config
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "Sequential":
-        """The model that ``get_config`` describes."""
-        return cls(**saving.deserialize(dict(config)))
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> "Sequential":
+        """The model that ``get_config`` describes; ``custom_objects`` has what is your own by name: ``load_model``."""
+        return cls(**saving.deserialize(dict(config), custom_objects=custom_objects))
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """What ``compile`` got, as JSON has it; None if the model is not compiled."""
         if self.optimizer is None:
             return None
-        kinds = {weighted: [m for m, w in self._metrics if w == weighted] for weighted in (False, True)}
-        config: dict[str, Any] = saving.serialize(
-            {
-                "optimizer": self.optimizer,
-                "loss": self.loss,
-                "loss_weights": None if self._loss_weight == 1.0 else self._loss_weight,
-                "metrics": kinds[False],
-                "weighted_metrics": kinds[True],
-            }
-        )
+        config: dict[str, Any] = saving.serialize(self._compiled_parts())
         return config
 
-    def compile_from_config(self, config: Mapping[str, Any]) -> None:
-        """Compiles the model as ``get_compile_config`` says."""
-        self.compile(**saving.deserialize(dict(config)))
+    def _compiled_parts(self) -> dict[str, Any]:
+        made = [(m if isinstance(m, str) else metrics.get(m), weighted) for m, weighted in self._metrics]
+        return {
+            "optimizer": self.optimizer,
+            "loss": self.loss,
+            "loss_weights": None if self._loss_weight == 1.0 else self._loss_weight,
+            "metrics": [m for m, weighted in made if not weighted],
+            "weighted_metrics": [m for m, weighted in made if weighted],
+        }
+
+    def compile_from_config(self, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> None:
+        """Compiles the model as ``get_compile_config`` says; ``custom_objects`` as in ``load_model``."""
+        self.compile(**saving.deserialize(dict(config), custom_objects=custom_objects))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle and copy: an equal model, by the bytes that ``save`` would write. Its history is left behind."""
-        return saving.from_bytes, (saving.to_bytes(self),)
+        return saving.from_bytes, (saving.to_bytes(self), saving.custom_objects(self))
 
     # ---- a look at it ----
 
@@ -749,7 +761,7 @@ class Sequential:
         return f"<Sequential {self.name}: {', '.join(map(repr, self._layers))}>"
 
 
-saving.TABLES["model"] = {"Sequential": Sequential}
+saving.TABLES["model"] = Registry("model", Sequential, {"Sequential": Sequential})
 
 
 def _listed(value: Any) -> list[Any]:

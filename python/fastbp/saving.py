@@ -6,29 +6,37 @@ the weight; and the entry ``state``, what training counts. A whole model adds th
 its parts. So weights can be loaded from any of them.
 
 A part is written as its kind, the name of its class, and the arguments that make an equal one. Loading makes objects of
-the classes in ``TABLES`` alone, and executes nothing.
+the classes in ``TABLES`` alone, and executes nothing. Parts of the user's own are written by name, and loading takes
+them from ``custom_objects``: never by importing what a file names.
+
+No memory is taken for what a file promises before it is known to hold that. Whatever is wrong with one is a ValueError.
 """
 
-from collections.abc import Mapping
+import math
+import os
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastbp import _core
-from fastbp._files import File, Path, checked_path, decode, encode, read, write
+from fastbp._files import File, Path, checked_path, decode, encode, read, told, write
 from fastbp._registry import Registry, unknown_name
-from fastbp.activations import ACTIVATIONS, Activation
+from fastbp.activations import ACTIVATIONS, Activation, CustomActivation
 from fastbp.constraints import CONSTRAINTS
 from fastbp.initializers import INITIALIZERS
-from fastbp.layers import LAYERS, Input
-from fastbp.losses import LOSSES
-from fastbp.metrics import METRICS
+from fastbp.initializers.base import Function
+from fastbp.layers import LAYERS, Input, Layer
+from fastbp.losses import LOSSES, CustomLoss
+from fastbp.metrics import METRICS, MeanMetricWrapper
 from fastbp.optimizers import OPTIMIZERS, Optimizer
 from fastbp.optimizers.schedules import SCHEDULES
 from fastbp.regularizers import REGULARIZERS
 
 __all__ = [
+    "custom_objects",
     "deserialize",
     "from_bytes",
     "load_model",
@@ -42,11 +50,12 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
-TABLES: dict[str, Registry[Any] | dict[str, Any]] = {  # by kind; models add theirs
+CustomObjects = Mapping[str, Any]
+TABLES: dict[str, Registry[Any]] = {  # by kind; models add theirs
     "activation": ACTIVATIONS,
     "constraint": CONSTRAINTS,
     "initializer": INITIALIZERS,
-    "layer": {"Input": Input, **LAYERS},
+    "layer": Registry("layer", Layer, {"Input": Input, **LAYERS}),
     "loss": LOSSES,
     "metric": METRICS,
     "optimizer": OPTIMIZERS,
@@ -55,127 +64,278 @@ TABLES: dict[str, Registry[Any] | dict[str, Any]] = {  # by kind; models add the
 }
 
 
+WRAPPERS: dict[str, tuple[type[Any], Callable[..., Any], Callable[[Any], tuple[Any, dict[str, Any]]]]] = {
+    # What holds functions of the user's by kind: its class, what makes one of them, and they with the other arguments.
+    "activation": (
+        CustomActivation,
+        lambda pair, **config: CustomActivation(*pair, **config),
+        lambda part: ((part.function, part.derivative), {"name": part.name}),
+    ),
+    "initializer": (Function, Function, lambda part: (part.function, {})),
+    "loss": (
+        CustomLoss,
+        CustomLoss,
+        lambda part: (part.function, {key: value for key, value in part.get_config().items() if key != "function"}),
+    ),
+    "metric": (
+        MeanMetricWrapper,
+        MeanMetricWrapper,
+        lambda part: (part.fn, {key: value for key, value in part.get_config().items() if key != "fn"}),
+    ),
+}
+MOST_WITHOUT_WEIGHTS = 2**24  # columns: else a short file could ask for any amount of memory
+DEEPEST = 100  # lists and parts within each other: more than any network needs, and few enough for recursion
+
+
 # ---- parts as JSON ----
-
-
-def _members(kind: str) -> Mapping[str, Any]:
-    table = TABLES[kind]
-    return table.members if isinstance(table, Registry) else table
 
 
 def _named(kind: str) -> dict[str, Any]:
     """Classes by their names, and activations, which are objects with settings, by theirs."""
-    return {m.__name__ if isinstance(m, type) else name: m for name, m in _members(kind).items()}
+    return {m.__name__ if isinstance(m, type) else name: m for name, m in TABLES[kind].members.items()}
 
 
-def _described(part: Any) -> Any:
+def _require_shallow(depth: int) -> None:
+    if depth > DEEPEST:
+        raise ValueError(f"parts lie within each other deeper than {DEEPEST} levels")
+
+
+def _config(part: Any) -> dict[str, Any]:
+    config: dict[str, Any] = part._arguments() if isinstance(part, Optimizer) else part.get_config()
+    return config  # with parts, not configs
+
+
+def _described(part: Any, custom: dict[str, Any], depth: int) -> Any:
     """Kind, class name and arguments; the name alone of an activation whose settings are the usual ones."""
+    bases = [(kind, (table.base, Input) if kind == "layer" else table.base) for kind, table in TABLES.items()]
+    kind = next((kind for kind, base in bases if isinstance(part, base)), None)
+    if kind is None:
+        known = ", ".join(table.base.__name__ for table in TABLES.values())
+        raise ValueError(f"{part!r} cannot be saved: {type(part).__name__} is no class of these: {known}")
+    if kind in WRAPPERS and type(part) is WRAPPERS[kind][0]:
+        return _custom(kind, part.name, *WRAPPERS[kind][2](part), custom, depth)
     name = part.name if isinstance(part, Activation) else type(part).__name__
-    for kind in TABLES:
-        member: Any = _named(kind).get(name)
-        if type(part) in (member, type(member)):
-            config = part._arguments() if isinstance(part, Optimizer) else part.get_config()  # with parts, not configs
-            if isinstance(part, Activation) and config == member.get_config():
-                return name
-            return {"kind": kind, "class_name": name, "config": serialize(config)}
-    raise ValueError(f"{part!r} cannot be saved: {type(part).__name__} is none of fastbp's own parts")
+    member: Any = _named(kind).get(name)
+    config = _config(part)
+    if type(part) not in (member, type(member)):
+        return _custom(kind, name, type(part), config, custom, depth)
+    if isinstance(part, Activation) and config == member.get_config():
+        return name
+    return {"kind": kind, "class_name": name, "config": _serialized(config, custom, depth + 1)}
 
 
-def serialize(value: Any) -> Any:
-    """A part, or what holds some, as JSON has it: kind, class name and arguments.
+def _custom(kind: str, name: str, found: Any, config: dict[str, Any], custom: dict[str, Any], depth: int) -> Any:
+    """What is not ours is described by its name; what that stands for goes to ``custom``."""
+    if name == "<lambda>":
+        raise ValueError(f"the {kind} {found!r} cannot be saved: a lambda has no name to find it by; give it one")
+    if custom.setdefault(name, found) != found:
+        raise ValueError(f"{name!r} is the name of {custom[name]!r} and of {found!r}; they could not be told apart")
+    return {"kind": kind, "custom": name, "config": _serialized(config, custom, depth + 1)}
 
-    Raises:
-        ValueError: for an object that is not in fastbp's tables, for nothing could make it again.
 
-    >>> from fastbp import activations, regularizers
-    >>> serialize([activations.relu, regularizers.L2(0.5)])
-    ['relu', {'kind': 'regularizer', 'class_name': 'L2', 'config': {'l2': 0.5}}]
-    """
+def _serialized(value: Any, custom: dict[str, Any], depth: int = 0) -> Any:
+    _require_shallow(depth)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
     if isinstance(value, (list, tuple)):
-        return [serialize(item) for item in value]
+        return [_serialized(item, custom, depth + 1) for item in value]
     if isinstance(value, Mapping):
-        return {name: serialize(item) for name, item in value.items()}
-    return _described(value)
+        return {name: _serialized(item, custom, depth + 1) for name, item in value.items()}
+    return _described(value, custom, depth)
 
 
-def deserialize(data: Any, kind: str | None = None) -> Any:
-    """What ``serialize`` was given, or an equal; of that kind, if one is named.
+def serialize(value: Any) -> Any:
+    """A part, or what holds some, as JSON has it: kind, class name and arguments.
+
+    A part of your own, an object of a subclass or a function, is described by name: ``custom`` in place of
+    ``class_name``.
 
     Raises:
-        ValueError: for kinds, classes and arguments that fastbp does not know.
+        ValueError: for an object that is no part, a lambda that was given no name, and two parts of one's own that bear
+            the same name.
+
+    >>> from fastbp import activations, regularizers
+    >>> serialize([activations.relu, regularizers.L2(0.5)])
+    ['relu', {'kind': 'regularizer', 'class_name': 'L2', 'config': {'l2': 0.5}}]
+    >>> serialize(CustomActivation(np.sin, np.cos, name="sine"))
+    {'kind': 'activation', 'custom': 'sine', 'config': {'name': 'sine'}}
+    """
+    return _serialized(value, {})
+
+
+def custom_objects(model: Any) -> dict[str, Any]:
+    """All that a model has of its user's: functions and classes by name, as ``load_model`` takes them.
+
+    >>> import fastbp
+    >>> sine = fastbp.Dense(3, activation=CustomActivation(np.sin, np.cos, name="sine"))
+    >>> custom_objects(fastbp.Sequential([sine]))
+    {'sine': (<ufunc 'sin'>, <ufunc 'cos'>)}
+    """
+    found: dict[str, Any] = {}
+    _serialized([model, model.layers, model._compiled_parts()], found)
+    return found
+
+
+def deserialize(data: Any, kind: str | None = None, custom_objects: CustomObjects | None = None) -> Any:
+    """What ``serialize`` was given, or an equal; of that kind, if one is named.
+
+    Args:
+        data: what ``serialize`` gave.
+        kind: "layer", "loss" and so on; what was described must be one.
+        custom_objects: parts of your own by name: a class; a function, or for an activation a pair (function,
+            derivative), which is given the settings that were described; or an object, which is taken as it is.
+
+    Raises:
+        ValueError: for kinds, classes and arguments that fastbp does not know, and for what is not in
+            ``custom_objects``.
 
     >>> deserialize({"kind": "loss", "class_name": "BinaryCrossentropy", "config": {"from_logits": True}}, "loss")
     <loss binary_crossentropy from logits>
+    >>> deserialize({"kind": "activation", "custom": "sine", "config": {}}, custom_objects={"sine": (np.sin, np.cos)})
+    <activation sin>
     """
+    is_part = isinstance(data, Mapping) and not data.keys().isdisjoint(("class_name", "custom"))
+    if kind is not None and not (is_part and data.get("kind") == kind):
+        raise ValueError(f"expected a {kind}, as its kind, class_name and config; got {_short(data)}")
+    return _deserialized(data, custom_objects or {}, 0)
+
+
+def _deserialized(data: Any, custom: CustomObjects, depth: int) -> Any:
+    _require_shallow(depth)
     if isinstance(data, list):
-        made: Any = [deserialize(item) for item in data]
-    elif isinstance(data, Mapping):
-        made = {name: deserialize(item) for name, item in data.items()}
-    else:
-        made = data
-    is_part = isinstance(made, dict) and "class_name" in made
-    if kind is not None and not (is_part and made.get("kind") == kind):
-        raise ValueError(f"expected a {kind}, as its kind, class_name and config; got {data!r}")
-    return _make(made) if is_part else made
+        return [_deserialized(item, custom, depth + 1) for item in data]
+    if not isinstance(data, Mapping):
+        return data
+    if depth > 0 and data.get("kind") == "model":  # else it would be built, and with weights that no file has
+        raise ValueError("a model cannot be part of another")
+    made = {name: _deserialized(item, custom, depth + 1) for name, item in data.items()}
+    return _make(made, custom) if "class_name" in made or "custom" in made else made
 
 
-def _make(part: dict[str, Any]) -> Any:
-    kind, name, config = str(part.get("kind")), str(part["class_name"]), part.get("config")
+def _make(part: dict[str, Any], custom: CustomObjects) -> Any:
+    kind, name = str(part.get("kind")), str(part.get("custom", part.get("class_name")))
+    config = part.get("config")
     if kind not in TABLES:
-        raise unknown_name("kind of part", kind, TABLES)
-    members = _named(kind)
-    if name not in members:
-        raise unknown_name(kind, name, members)
+        raise unknown_name("kind of part", _short(kind), TABLES)
     if not isinstance(config, dict):
-        raise ValueError(f"the config of {kind} {name} is {config!r}; expected arguments by name")
-    member = members[name]
-    try:
+        raise ValueError(f"the config of {kind} {_short(name)} is {_short(config)}; expected arguments by name")
+    with told(f"cannot make the {kind} {_short(name)}"):
+        if "custom" in part:
+            return _own(kind, name, config, custom)
+        members = _named(kind)
+        if name not in members:
+            raise unknown_name(kind, _short(name), members)
+        member = members[name]
         return member(**config) if isinstance(member, type) else member.with_settings(**config)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"cannot make the {kind} {name}: {error}") from None
+
+
+def _own(kind: str, name: str, config: dict[str, Any], custom: CustomObjects) -> Any:
+    """A part of the user's own, from what they gave."""
+    if name not in custom:
+        raise ValueError(
+            f"it is no part of fastbp: expected it in custom_objects, which has {', '.join(custom) or 'nothing'}"
+        )
+    found, base = custom[name], TABLES[kind].base
+    if isinstance(found, base):
+        return found
+    if isinstance(found, type) and issubclass(found, base):
+        return found.from_config(config) if hasattr(found, "from_config") else found(**config)
+    if kind in WRAPPERS:
+        return WRAPPERS[kind][1](found, **config)
+    raise TypeError(f"expected a {base.__name__}, or a subclass, in custom_objects[{name!r}]; got {found!r}")
+
+
+def _short(value: Any) -> str:
+    """What a file says, for a message."""
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}..."
 
 
 # ---- weights ----
 
 
+def _names(layers: Iterable[Any], inputs: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of the weights by the names that they have in files."""
+    shapes = {}
+    for i, layer in enumerate(layers):
+        for variable in layer._variables(inputs):
+            shapes[f"{i}/{str(layer.name).replace('/', '_')}/{variable.name}"] = variable.shape
+        inputs = layer._outputs(inputs)
+    return shapes
+
+
+def _shapes(model: Any) -> dict[str, tuple[int, ...]]:
+    """Those of a model, which is built if it is not yet."""
+    return _names(model.layers, model._require_network().inputs)
+
+
 def _weights(model: Any) -> dict[str, Array]:
     """Views of the weights by the names that they have in files."""
-    return {
-        f"{i}/{layer.name.replace('/', '_')}/{name}": weight
-        for i, layer in enumerate(model.layers)
-        for name, weight in zip(layer.weight_names, layer.weights, strict=True)
-    }
+    return dict(zip(_shapes(model), model.weights, strict=True))
 
 
-def _place(name: str) -> tuple[str, str]:
-    """Number of the layer and name of the weight: what must be the same where layers are named otherwise."""
-    number, _, weight = (*name.split("/", 2), "", "")[:3]
-    return number, weight
+def _place(name: str, by_name: bool = False) -> tuple[str, str]:
+    """Number, or name, of the layer and name of the weight: what must be the same in file and model."""
+    number, layer, weight = (*name.split("/", 2), "", "")[:3]
+    return layer if by_name else number, weight
 
 
-def _fitting_weights(model: Any, file: File) -> list[Array]:
-    """The file's weights in the order of the model's; ValueError if they are others."""
-    model.weights  # noqa: B018  # builds the model, or says what it lacks
-    own = {_place(name): (name, view) for name, view in _weights(model).items()}
-    found = {_place(name): (name, array) for name, array in file.tensors.items() if not name.startswith("optimizer/")}
-    lacks = [name for place, (name, _) in own.items() if place not in found]
-    more = [name for place, (name, _) in found.items() if place not in own]
-    if lacks or more:
-        parts = [f"it lacks {', '.join(lacks)}"] * bool(lacks) + [f"the model lacks {', '.join(more)}"] * bool(more)
-        raise ValueError(f"{file.path} has {len(found)} weights, the model {len(own)}: {'; '.join(parts)}")
-    for place, (name, view) in own.items():
-        array = found[place][1]
-        if array.shape != view.shape:
-            raise ValueError(
-                f"{file.path}: {found[place][0]} has shape {array.shape}; {name} has {view.shape} in the model"
-            )
-        if array.dtype not in (np.float32, np.float64):
-            raise ValueError(f"{file.path}: {found[place][0]} has dtype {array.dtype}; expected float32 or float64")
-    return [found[place][1] for place in own]
+def _by_place(names: Iterable[str], by_name: bool, where: str) -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for name in names:
+        if (other := found.setdefault(_place(name, by_name), name)) != name:
+            raise ValueError(f"{where} has both {other} and {name}, which are one place")
+    return found
+
+
+def _fitting_weights(
+    shapes: Mapping[str, tuple[int, ...]], file: File, by_name: bool = False, skip_mismatch: bool = False
+) -> dict[str, Array]:
+    """The file's weights by the model's names for them; ValueError if they are others.
+
+    With ``by_name`` those of the layers whose names are in both, with ``skip_mismatch`` those of the layers that fit.
+    """
+    tensors = {name: array for name, array in file.tensors.items() if not name.startswith("optimizer/")}
+    own, found = _by_place(shapes, by_name, "the model"), _by_place(tensors, by_name, file.path)
+    common = {layer for layer, _ in own} & {layer for layer, _ in found}
+    if by_name and not common:
+        theirs = ", ".join(dict.fromkeys(layer for layer, _ in found)) or "none"
+        raise ValueError(f"{file.path} has no layer of a name that is in the model; there are: {theirs}")
+    wrong: list[tuple[str, str, str]] = []  # the layer, in what way, what
+    for place in own | found:
+        if by_name and place[0] not in common:
+            continue
+        if place not in found:
+            wrong.append((place[0], "it lacks ", own[place]))
+        elif place not in own:
+            wrong.append((place[0], "the model lacks ", found[place]))
+        elif what := _misfit(own[place], shapes[own[place]], found[place], tensors[found[place]]):
+            wrong.append((place[0], "", what))
+
+    def message(layer: str | None = None) -> str:
+        ways: dict[str, list[str]] = {}
+        for of, way, what in wrong:
+            if layer in (None, of):
+                ways.setdefault(way, []).append(what)
+        parts = [way + ", ".join(whats) for way, whats in ways.items()]
+        return f"{file.path} has {len(found)} weights, the model {len(own)}: {'; '.join(parts)}"
+
+    if wrong and not skip_mismatch:
+        raise ValueError(message())
+    unfit = dict.fromkeys(layer for layer, _, _ in wrong)
+    for layer in unfit:
+        warnings.warn(f"{message(layer)}; that layer is left as it is", stacklevel=4)
+    return {name: tensors[found[place]] for place, name in own.items() if place in found and place[0] not in unfit}
+
+
+def _misfit(name: str, shape: tuple[int, ...], their_name: str, array: Array) -> str:
+    if array.shape != shape:
+        return f"{their_name} has shape {array.shape}; {name} has {shape} in the model"
+    if array.dtype not in (np.float32, np.float64):
+        return f"{their_name} has dtype {array.dtype}; expected float32 or float64"
+    return ""
 
 
 def save_weights(model: Any, filepath: Path, overwrite: bool = True) -> None:
@@ -192,7 +352,7 @@ def save_weights(model: Any, filepath: Path, overwrite: bool = True) -> None:
     write(filepath, _weights(model), {}, overwrite)
 
 
-def load_weights(model: Any, filepath: Path) -> None:
+def load_weights(model: Any, filepath: Path, skip_mismatch: bool = False, by_name: bool = False) -> None:
     """``Sequential.load_weights``.
 
     >>> import tempfile, fastbp
@@ -203,7 +363,9 @@ def load_weights(model: Any, filepath: Path) -> None:
     >>> bool(one.layers[0].kernel == other.layers[0].kernel)
     True
     """
-    model.set_weights(_fitting_weights(model, read(filepath)))
+    with told(os.fspath(filepath)):
+        found = _fitting_weights(_shapes(model), read(filepath), by_name, skip_mismatch)
+        model.set_weights([found.get(name, view) for name, view in _weights(model).items()])
 
 
 # ---- the state of training ----
@@ -260,7 +422,7 @@ def _checked_state(file: File) -> dict[str, Any]:
     require("learning_rate", isinstance(state.get("learning_rate"), float | None))
     for name, end in COUNTS.items():
         count = state.get(name)
-        require(name, isinstance(count, int) and 0 <= count < end)
+        require(name, isinstance(count, int) and not isinstance(count, bool) and 0 <= count < end)
     return state
 
 
@@ -276,31 +438,41 @@ def _reseed(model: Any, seed: int) -> None:
     }
 
 
+def _slot_shapes(model: Any) -> dict[str, tuple[int, ...]]:
+    """The shapes of what ``_slots`` will be, before there are any."""
+    optimizer = model.optimizer
+    names = [*_core.optimizer_fields(optimizer.kernel)[0]]
+    names += ["running_mean"] * optimizer.use_ema
+    names += ["accumulated_gradient"] * (optimizer.gradient_accumulation_steps is not None)
+    return {f"optimizer/{name}/{i}": view.shape for name in names for i, view in enumerate(model.weights)}
+
+
 def _restore(model: Any, file: File) -> int:
     """Sets the model to the state in the file, and gives the epoch to go on with."""
-    weights, state = _fitting_weights(model, file), _checked_state(file)
-    trainer = model._require_trainer(loss=False)
+    weights, state = _fitting_weights(_shapes(model), file), _checked_state(file)
+    if model.optimizer is None:
+        model._require_trainer()  # says so
     slots = {name: array for name, array in file.tensors.items() if name.startswith("optimizer/")}
-    own = _slots(trainer)
+    own = _slot_shapes(model)
     if state["optimizer"] != type(model.optimizer).__name__ or slots.keys() != own.keys():
         kinds = sorted({name.split("/")[1] for name in slots})
         raise ValueError(
-            f"{file.path} is of the optimiser {state['optimizer']} with the slots {', '.join(kinds) or 'none'}; "
-            f"the model has {model.optimizer!r}"
+            f"{file.path} is of the optimiser {_short(state['optimizer'])} with the slots "
+            f"{', '.join(kinds) or 'none'}; the model has {model.optimizer!r}"
         )
-    for name, array in zip((*_weights(model), *slots), (*weights, *slots.values()), strict=True):
+    for name, array in (weights | slots).items():
         if array.dtype != model.dtype:
             raise ValueError(f"{file.path}: {name} has dtype {array.dtype}; the model has {model.dtype}")
     for name, array in slots.items():
-        if array.shape != own[name].shape:
-            raise ValueError(f"{file.path}: {name} has shape {array.shape}; the optimiser's has {own[name].shape}")
+        if array.shape != own[name]:
+            raise ValueError(f"{file.path}: {name} has shape {array.shape}; the optimiser's has {own[name]}")
 
     if state["learning_rate"] is not None and _constant_rate(model.optimizer) is not None:
         model.optimizer.learning_rate = state["learning_rate"]
     if state["seed"] != model.seed:
         _reseed(model, state["seed"])
-        trainer = model._require_trainer(loss=False)
-    model.set_weights(weights)
+    trainer = model._require_trainer(loss=False)
+    model.set_weights(weights.values())
     trainer._hand_over_settings()  # before the steps are counted, and these before the slots, which they may set
     trainer.core.batches = state["batches"]
     trainer.network.draws = state["draws"]
@@ -361,7 +533,8 @@ def load_state(model: Any, filepath: Path) -> int:
     ...     load_state(model, f"{folder}/state.safetensors")
     5
     """
-    return _restore(model, read(filepath))
+    with told(os.fspath(filepath)):
+        return _restore(model, read(filepath))
 
 
 # ---- whole models ----
@@ -369,25 +542,81 @@ def load_state(model: Any, filepath: Path) -> int:
 
 def _whole(model: Any) -> tuple[dict[str, Array], dict[str, Any]]:
     """All of a model: arrays, and entries beside them."""
-    compiled = model.get_compile_config()
+    custom_objects(model)  # for one name may stand for two things only if parts are looked at by themselves
     entries = {"config": serialize(model)}
+    compiled = model.get_compile_config()
+    if compiled is not None:
+        entries["compile"] = compiled | {"without_weight_decay": _without_weight_decay(model)}
     if not model.built:
-        return {}, entries | ({"compile": compiled} if compiled else {})
+        return {}, entries
     if compiled is None:
         return _weights(model), entries
     tensors, state = _state(model)
-    return tensors, entries | {"compile": compiled, "state": state}
+    return tensors, entries | {"state": state}
 
 
-def _from_whole(file: File, compile: bool = True) -> Any:
-    model = deserialize(file.json("config"), "model")
-    if compile and "compile" in file.metadata:
-        model.compile_from_config(file.json("compile"))
-    if compile and "state" in file.metadata:
-        _restore(model, file)
-    elif model.built:
-        model.set_weights(_fitting_weights(model, file))
-    return model
+def _without_weight_decay(model: Any) -> list[int]:
+    """The numbers of the weights that the optimiser was told not to let decay, be it by name."""
+    if not model.built:
+        if model.optimizer._excluded_names:
+            raise ValueError("exclude_from_weight_decay is saved by the numbers of weights: build the model first")
+        return []
+    variables = zip(model._variables(), model.weights, strict=True)
+    return [
+        i
+        for i, (v, view) in enumerate(variables)
+        if not model.optimizer.uses_weight_decay(v.name.rpartition("/")[2], view)
+    ]
+
+
+def _give_weights(layers: list[Any], dtype: Any, file: File) -> None:
+    """Hands layers the weights that a file has for them: so a model of them takes no more memory than it shall."""
+    if not layers or not isinstance(layers[0], Input):
+        return  # a model that is not built
+    width = math.prod(layers[0].shape)
+    weights = _fitting_weights(_names(layers[1:], width), file)
+    if not weights and width > MOST_WITHOUT_WEIGHTS:
+        raise ValueError(f"its samples have {width} columns, and it has no weights")
+    for name, array in weights.items():
+        if array.dtype != np.dtype(dtype):
+            raise ValueError(f"{name} has dtype {array.dtype}; the model has {dtype}")
+    values = iter(weights.values())
+    for layer in layers[1:]:
+        layer._weights, layer._inputs = [next(values) for _ in layer._variables(width)], width
+        width = layer._outputs(width)
+
+
+def _from_whole(file: File, custom: CustomObjects | None, compile: bool = True) -> Any:
+    with told(file.path):
+        described = file.json("config")
+        config = described.get("config") if isinstance(described, dict) else None
+        if not isinstance(config, dict) or described.get("kind") != "model":
+            raise ValueError(f"its config is {_short(described)}; expected a model, as its kind, class_name and config")
+        config = _deserialized(config, custom or {}, 1)
+        if isinstance(config.get("layers"), list):
+            _give_weights(config["layers"], config.get("dtype"), file)
+        model = _make(described | {"config": config}, custom or {})
+        if model.built:
+            model.set_weights(_fitting_weights(_shapes(model), file).values())
+        elif file.tensors:
+            raise ValueError(f"its config has no Input, but there are {len(file.tensors)} arrays")
+        if compile and "compile" in file.metadata:
+            _compile(model, file.json("compile"), custom)
+            if "state" in file.metadata:
+                _restore(model, file)
+        return model
+
+
+def _compile(model: Any, config: Any, custom: CustomObjects | None) -> None:
+    if not isinstance(config, dict):
+        raise ValueError(f"what it was compiled with is {_short(config)}; expected arguments by name")
+    numbers = config.pop("without_weight_decay", [])
+    model.compile_from_config(config, custom)
+    if numbers:
+        weights = model.weights
+        if not isinstance(numbers, list) or any(i not in range(len(weights)) for i in numbers):
+            raise ValueError(f"weights without decay are {_short(numbers)}; expected numbers below {len(weights)}")
+        model.optimizer.exclude_from_weight_decay(var_list=[weights[i] for i in numbers])
 
 
 def to_bytes(model: Any) -> bytes:
@@ -400,9 +629,15 @@ def to_bytes(model: Any) -> bytes:
     return encode(*_whole(model))
 
 
-def from_bytes(data: bytes) -> Any:
-    """The model of which ``to_bytes`` made these bytes; they are checked as files are."""
-    return _from_whole(decode(data))
+def from_bytes(data: bytes, custom_objects: CustomObjects | None = None) -> Any:
+    """The model of which ``to_bytes`` made these bytes; they are checked as files are.
+
+    >>> from_bytes(b"")
+    Traceback (most recent call last):
+        ...
+    ValueError: the bytes are not those of a whole safetensors file: Error while deserializing: header too small
+    """
+    return _from_whole(decode(data), custom_objects)
 
 
 def save_model(model: Any, filepath: Path, overwrite: bool = True) -> None:
@@ -418,22 +653,29 @@ def save_model(model: Any, filepath: Path, overwrite: bool = True) -> None:
     write(filepath, *_whole(model), overwrite)
 
 
-def load_model(filepath: Path, compile: bool = True) -> Any:
-    """The model that ``Sequential.save`` saved; only classes of fastbp are made, and nothing is executed.
+def load_model(
+    filepath: Path, custom_objects: CustomObjects | None = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
+    """The model that ``Sequential.save`` saved; only what is fastbp's or given here is made, and no code is loaded.
 
     Args:
         filepath: the file.
+        custom_objects: what the model has that is not fastbp's, by name: a class by its own; a function by that of the
+            loss, metric or activation made of it, which is its own unless another was given; for an activation a pair
+            (function, derivative). ``saving.custom_objects(model)`` gives them.
         compile: whether it is compiled as it was, and goes on training where it was.
+        safe_mode: taken for Keras's sake: there is no code in these files, so it changes nothing.
 
     Raises:
-        ValueError: if it is no such file.
+        ValueError: if it is no such file, or naming what is not in ``custom_objects``.
 
     >>> import tempfile, fastbp
-    >>> model = fastbp.Sequential([fastbp.Input((2,)), fastbp.Dense(3, "relu")])
+    >>> sine = fastbp.activations.CustomActivation(np.sin, np.cos, name="sine")
+    >>> model = fastbp.Sequential([fastbp.Input((2,)), fastbp.Dense(3, sine)])
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     model.save(f"{folder}/model.safetensors")
-    ...     same = fastbp.load_model(f"{folder}/model.safetensors")
+    ...     same = fastbp.load_model(f"{folder}/model.safetensors", {"sine": (np.sin, np.cos)})
     >>> bool((same([1.0, 2.0]) == model([1.0, 2.0])).all())
     True
     """
-    return _from_whole(read(filepath), compile)
+    return _from_whole(read(filepath), custom_objects, compile)

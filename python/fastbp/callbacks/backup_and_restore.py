@@ -3,6 +3,7 @@
 import os
 
 from fastbp import saving
+from fastbp._files import remove_left_over
 from fastbp.callbacks.base import Callback, Logs, batches_between
 
 
@@ -11,7 +12,8 @@ class BackupAndRestore(Callback):
 
     Weights, the optimiser's slots, steps and learning rate, the seed and the number of epochs are restored, so the
     resumed run takes the same steps, to the bit, as one that was never interrupted. With ``save_freq`` in batches the
-    epoch that was interrupted is begun anew from the weights of the last backup, as in Keras.
+    epoch that was interrupted is begun anew from the weights of the last backup, as in Keras. A process that is killed
+    while it writes leaves the last backup whole, and beside it a file ending in ".tmp", which the next fit removes.
 
     Args:
         backup_dir: the folder of the backup; give every fit one of its own. It is made.
@@ -48,6 +50,7 @@ class BackupAndRestore(Callback):
             self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]  # on it alone: it costs
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        remove_left_over(self._latest)
         found = [path for path in (self._latest, self._previous) if os.path.exists(path)]
         for path in found:
             try:

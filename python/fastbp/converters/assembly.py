@@ -1,21 +1,21 @@
 """A model from layers and the weights that came with them: shapes are checked before any memory is taken."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fastbp._files import told as told
 from fastbp.activations import Activation, linear
 from fastbp.layers import Activation as ActivationLayer
 from fastbp.layers import Dense, Flatten, Input, Layer
 from fastbp.models import Sequential
+from fastbp.saving import MOST_WITHOUT_WEIGHTS as MOST_WITHOUT_WEIGHTS
 
 Array = npt.NDArray[Any]
-MOST_WITHOUT_WEIGHTS = 2**24  # else a short file could ask for any amount of memory
 
 
 @dataclass
@@ -25,15 +25,6 @@ class Part:
     layer: Layer
     weights: list[Array] = field(default_factory=list)
     source: str = ""
-
-
-@contextmanager
-def told(source: str) -> Iterator[None]:
-    """Errors within name the layer or the file."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{source}: {error}") from None
 
 
 def unsupported(source: str, kind: str, known: Iterable[str]) -> ValueError:

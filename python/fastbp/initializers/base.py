@@ -50,10 +50,9 @@ class Initializer(Configurable):
 class Function(Initializer):
     """A function (shape, dtype) → array as an initialiser."""
 
-    name = "function"
-
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
+        self.name = getattr(function, "__name__", type(function).__name__)
 
     def __call__(self, shape: Any, dtype: npt.DTypeLike | None = None) -> npt.NDArray[Any]:
         return self.function(shape, dtype=dtype)

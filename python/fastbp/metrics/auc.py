@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastbp import _data
-from fastbp.metrics.confusion import Confusion, ConfusionMetric, between_0_and_1, evenly_spaced
+from fastbp.metrics.confusion import Confusion, ConfusionMetric, between_0_and_1, evenly_spaced, number_of_thresholds
 from fastbp.metrics.metric import Array, Sums, ratio
 
 BEYOND = 1e-7  # how far the first and the last threshold lie outside [0, 1]
@@ -80,7 +80,7 @@ class AUC(ConfusionMetric):
         label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
-        self.num_thresholds = _data.positive_int(num_thresholds, "num_thresholds", least=2)
+        self.num_thresholds = number_of_thresholds(num_thresholds, least=2)
         self.curve = _data.one_of(str(curve).upper(), "curve", CURVES)
         self.summation_method = _data.one_of(str(summation_method).lower(), "summation_method", HEIGHTS)
         self.thresholds = None if thresholds is None else _data.reals(thresholds, "thresholds", 0.0, 1.0)

@@ -44,6 +44,17 @@ def evenly_spaced(thresholds: list[float]) -> bool:
     return len(thresholds) > 2 and np.allclose(thresholds, np.linspace(0.0, 1.0, len(thresholds)), atol=1e-7)
 
 
+MOST_THRESHOLDS = 100_000  # else a few bytes of a file could ask for any amount of memory
+
+
+def number_of_thresholds(value: Any, least: int) -> int:
+    """``value`` as a whole number in that range."""
+    number = _data.positive_int(value, "num_thresholds", least)
+    if number > MOST_THRESHOLDS:
+        raise ValueError(f"num_thresholds must be at most {MOST_THRESHOLDS:,}; got {number}")
+    return number
+
+
 def between_0_and_1(count: int) -> list[float]:
     """So many thresholds strictly between 0 and 1, evenly spaced."""
     return [(i + 1) / (count + 1) for i in range(count)]
@@ -214,7 +225,7 @@ class _Best(ConfusionMetric):
     def __init__(
         self, least: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: npt.DTypeLike | None
     ) -> None:
-        self.num_thresholds = _data.positive_int(num_thresholds, "num_thresholds")
+        self.num_thresholds = number_of_thresholds(num_thresholds, least=1)
         self.class_id = None if class_id is None else _data.positive_int(class_id, "class_id", least=0)
         self._least = least
         levels = [0.5] if num_thresholds == 1 else [0.0, *between_0_and_1(num_thresholds - 2), 1.0]
