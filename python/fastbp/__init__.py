@@ -43,7 +43,7 @@ from fastbp.optimizers import SGD, Adam, Optimizer
 from fastbp.regularizers import Regularizer
 from fastbp.saving import load_model
 from fastbp.threads import get_num_threads, num_threads, set_num_threads
-from fastbp.tracing import Trace, explain
+from fastbp.tracing import Trace, check_gradients, explain
 
 _threadpoolctl.register_once_imported()
 
@@ -66,6 +66,7 @@ __all__ = [
     "__version__",
     "activations",
     "callbacks",
+    "check_gradients",
     "constraints",
     "converters",
     "datasets",
