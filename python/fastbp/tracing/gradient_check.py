@@ -83,8 +83,8 @@ def check_gradients(
     activation of your own have the right slope?
 
     A copy of the model in float64 is looked at, and random layers draw the same numbers every time. Where the two
-    slopes differ, smaller steps are tried, for the step may have crossed a kink; a weight whose loss has two slopes, one
-    on either side, however small the step, stands on a kink, and is left out if the slope by backpropagation is one of
+    slopes differ, smaller steps are tried, for the step may have crossed a kink. A weight whose loss has two slopes,
+    one on either side, however small the step, is on a kink, and is left out if the slope by backpropagation is one of
     them or between them.
 
     Args:

@@ -7,12 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fastbp import _core, _data
+from fastbp._files import Path, replace
 from fastbp.losses import Loss
 from fastbp.models import Sequential
 from fastbp.tracing.cross_check import require_equal
 from fastbp.tracing.derivation import Derivation, shown
 from fastbp.tracing.deriving import derive_node, derive_weight
 from fastbp.tracing.layer_trace import LayerTrace
+from fastbp.tracing.page import frame, page
 from fastbp.tracing.text import backward_text, forward_text, loss_text, update_text
 from fastbp.tracing.twin import twin
 from fastbp.tracing.update import Update
@@ -178,6 +180,18 @@ class Trace:
     def __repr__(self) -> str:
         change = f"loss {shown(self.loss_before)} to {shown(self.loss_after)}"
         return f"<Trace of {self.model_name}: {len(self.inputs)} samples, {change}>"
+
+    def to_html(self, filepath: Path) -> None:
+        """Writes a page on which the step is seen to happen: one file, which needs no network.
+
+        Of wide layers the nodes that count most are drawn, and maps of all weights. An existing file is replaced as a
+        whole or not at all.
+        """
+        replace(filepath, page(self).encode())
+
+    def _repr_html_(self) -> str:
+        """The page, for notebooks."""
+        return frame(self)
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, of which JSON can be made."""
