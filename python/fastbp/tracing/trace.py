@@ -179,7 +179,8 @@ class Trace:
 
     def __repr__(self) -> str:
         change = f"loss {shown(self.loss_before)} to {shown(self.loss_after)}"
-        return f"<Trace of {self.model_name}: {len(self.inputs)} samples, {change}>"
+        n = len(self.inputs)
+        return f"<Trace of {self.model_name}: {n} sample{'s' * (n != 1)}, {change}>"
 
     def to_html(self, filepath: Path) -> None:
         """Writes a page on which the step is seen to happen: one file, which needs no network.
