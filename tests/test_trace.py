@@ -421,6 +421,8 @@ def test_softmax_by_itself_and_taken_together():
     assert "each value depends on every sum" in str(apart.node("hidden", 1))
     together = explain(small("tanh", "softmax", "categorical_crossentropy"), *batch(2))
     assert "(prediction − target) × share" in str(together.node("output", 1))
+    smoothed = fastbp.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    assert "target)" not in str(explain(small("tanh", "softmax", smoothed), *batch(2)).node("output", 1))
 
 
 # ---- errors ----

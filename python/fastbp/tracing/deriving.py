@@ -176,8 +176,7 @@ def _slope_of_loss(trace: "Trace", left: str, s: int, j: int) -> list[Line]:
     known |= {"slope": slope}
     rule, remark = "slope", f"of {trace.loss_name} at prediction {shown(prediction)}, target {shown(target)}"
     formula = LOSS_RULES.get(str(trace.loss.kernel))
-    plain = trace.loss.kernel_settings_for(outputs) == [0.0] * len(trace.loss.kernel_settings_for(outputs))
-    if formula and plain and (trace.logits or not formula[1]):
+    if formula and not getattr(trace.loss, "label_smoothing", 0.0) and (trace.logits or not formula[1]):
         rule, remark = formula[0], ""
         mean = outputs if formula[2] else 1
         rule += " / outputs" * (mean > 1)
