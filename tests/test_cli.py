@@ -5,6 +5,7 @@ import subprocess
 import sys
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 import fastbp
@@ -87,6 +88,66 @@ def test_convert_to_c(tmp_path):
     assert "_predict(const float *restrict x, float *restrict y)" in target.read_text()
 
 
+def test_explain_writes_the_example(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["explain"]) == 0
+    assert "Backpropagation in relu_example" in (tmp_path / "trace.html").read_text("utf-8")
+    expected = "<Trace of relu_example: 1 sample, loss 9 to 5.61121>\nis in trace.html: open it in a browser\n"
+    assert capsys.readouterr().out == expected
+
+
+def test_explain_shows_a_row_of_a_file(tmp_path):
+    model = made(name="mine")
+    model.compile("adam", "mse")
+    x, y = np.arange(12.0).reshape(4, 3), np.arange(4.0)
+    model.train_on_batch(x, y)
+    model.save(tmp_path / "m.safetensors")
+    np.savez(tmp_path / "d.npz", x=x, y=y)
+    out = tmp_path / "page.html"
+    arguments = [str(tmp_path / "m.safetensors"), str(tmp_path / "d.npz"), "--row", "3", "--out", str(out)]
+    assert cli.main(["explain", *arguments]) == 0
+    text = out.read_text("utf-8")
+    assert "Backpropagation in mine" in text
+    assert '"values":[[9,10,11]]' in text
+    assert '"targets":[[3]]' in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.safetensors", "d.npz"], "No such file"),
+        (["m.safetensors", "none.npz"], "No such file"),
+        (["m.safetensors", "d.npz", "--row", "4"], r"d.npz has 4 rows; expected a row from 0 to 3; got 4"),
+        (["m.safetensors", "d.npz", "--row", "-1"], r"expected a row from 0 to 3; got -1"),
+        (["m.safetensors", "x.npz"], r"x.npz has no y; there are: x"),
+        (["m.safetensors", "short.npz"], r"x has shape \(4, 3\) and y \(3,\); expected as many rows"),
+        (["m.safetensors", "a.npy"], "a.npy is no .npz file with arrays x and y"),
+        (["m.safetensors", "text.npz"], "text.npz is no .npz file with arrays x and y"),
+        (["m.safetensors", "objects.npz"], "objects.npz is no .npz file with arrays x and y"),
+        (["bare.safetensors", "d.npz"], "not compiled"),
+        (["d.npz", "d.npz"], "is not a whole safetensors file"),
+    ],
+)
+def test_explain_says_what_is_wrong(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    model = made()
+    model.save("bare.safetensors")
+    model.compile("sgd", "mse")
+    model.save("m.safetensors")
+    x, y = np.zeros((4, 3)), np.zeros(4)
+    np.savez("d.npz", x=x, y=y)
+    np.savez("x.npz", x=x)
+    np.savez("short.npz", x=x, y=y[:3])
+    np.savez("objects.npz", x=np.array([{}]), y=[1.0])
+    np.save("a.npy", x)
+    (tmp_path / "text.npz").write_text("x, y")
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["explain", *arguments])
+    assert exit_.value.code == 1
+    assert re.match(f"fastbp: .*({message})", capsys.readouterr().err)
+    assert not (tmp_path / "trace.html").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -107,7 +168,15 @@ def test_files_that_cannot_be_read_end_with_a_line(arguments, message, capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["nonsense"], ["inspect"], ["convert", "m.onnx"], ["demo", "--epochs", "0"], ["demo", "--epochs", "x"]],
+    [
+        [],
+        ["nonsense"],
+        ["inspect"],
+        ["convert", "m.onnx"],
+        ["demo", "--epochs", "0"],
+        ["demo", "--epochs", "x"],
+        ["explain", "m.safetensors"],
+    ],
 )
 def test_bad_arguments_exit_with_a_usage_line(arguments, capsys):
     with pytest.raises(SystemExit) as exit_:

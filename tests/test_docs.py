@@ -25,6 +25,7 @@ MODULES = [
     fastbp.optimizers,
     fastbp.regularizers,
     fastbp.saving,
+    fastbp.tracing,
     fastbp.utils,
 ]
 

@@ -50,6 +50,15 @@ def test_examples_in_documents(path):
         exec(compile(block, path, "exec"), {})
 
 
+@pytest.mark.parametrize("path", ["docs/tutorial.md"])
+def test_numbers_in_documents(path):
+    """Where a document shows what is printed, that is what is printed."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / path).read_text(), flags=re.DOTALL)
+    examples = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, path, path, 0)
+    assert len(examples.examples) > 20
+    assert doctest.DocTestRunner().run(examples).failed == 0
+
+
 def test_version_is_that_of_the_project():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert fastbp.__version__ == project["version"]

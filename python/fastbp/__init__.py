@@ -27,6 +27,7 @@ from fastbp import (
     regularizers,
     saving,
     threads,
+    tracing,
     utils,
 )
 from fastbp._core import __version__
@@ -42,6 +43,7 @@ from fastbp.optimizers import SGD, Adam, Optimizer
 from fastbp.regularizers import Regularizer
 from fastbp.saving import load_model
 from fastbp.threads import get_num_threads, num_threads, set_num_threads
+from fastbp.tracing import Trace, check_gradients, explain
 
 _threadpoolctl.register_once_imported()
 
@@ -60,12 +62,15 @@ __all__ = [
     "Optimizer",
     "Regularizer",
     "Sequential",
+    "Trace",
     "__version__",
     "activations",
     "callbacks",
+    "check_gradients",
     "constraints",
     "converters",
     "datasets",
+    "explain",
     "from_keras",
     "from_onnx",
     "from_sklearn",
@@ -87,5 +92,6 @@ __all__ = [
     "threads",
     "to_keras",
     "to_torch",
+    "tracing",
     "utils",
 ]
