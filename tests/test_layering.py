@@ -77,7 +77,7 @@ PYTHON_ORDER = [  # a module imports only from rows above its own; the parts of 
     {"sources"},
     {"fitting"},
     {"models"},
-    {"converters", "demo", "sklearn"},
+    {"converters", "demo", "sklearn", "tables"},
     {"__init__"},
     {"cli"},
     {"__main__"},
