@@ -58,12 +58,13 @@ def _share(text: str) -> float:
 
 def _describe_demo(command: argparse.ArgumentParser) -> None:
     command.add_argument("--epochs", type=_whole, help="times through the data")
+    command.add_argument("--html", metavar="DIR", help="a folder to leave a page on the training in")
 
 
-def _demo(epochs: int | None) -> None:
+def _demo(epochs: int | None, html: str | None) -> None:
     from fastbp import demo
 
-    demo.main(epochs or demo.EPOCHS)
+    demo.main(epochs or demo.EPOCHS, html)
 
 
 def _describe_info(command: argparse.ArgumentParser) -> None: ...

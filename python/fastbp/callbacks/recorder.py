@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastbp import _data
+from fastbp import _data, _files
+from fastbp._page import frame
 from fastbp.callbacks.base import Callback, Logs, batches_between
 from fastbp.callbacks.findings import findings
+from fastbp.callbacks.recorder_page import page
 
 Array = npt.NDArray[Any]
 
-GRID = 40  # points of the decision surface along each of two inputs
+GRID = 48  # points of the decision surface along each of two inputs
 FLOORS = {"relu": 0.0, "relu6": 0.0}  # what a unit that does not fire gives, by activation
 RANGES = {  # between what the values of a unit lie, by activation
     "sigmoid": (0.0, 1.0),
@@ -92,6 +94,7 @@ class Recorder(Callback):
         self.limit = _data.positive_int(limit, "limit", least=4)
         self.records: list[Record] = []
         self.history: dict[str, list[float]] = {}  # by name, of each epoch
+        self.epochs: dict[str, list[int]] = {}  # of the values in ``history``, counted from 0
         self.sample: tuple[Any, Any] | None = None  # (x, y) that is measured on
         self.extent: Array | None = None  # [least, greatest] of each of two inputs, over which the surface reaches
         self._stride = 1  # doubles when records are dropped
@@ -113,7 +116,8 @@ class Recorder(Callback):
         self.sample = (_data.taken(x, rows), y[rows].copy())
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.records, self.history, self._stride, self._instants, self._before = [], {}, 1, 0, None
+        self.records, self.history, self.epochs = [], {}, {}
+        self._stride, self._instants, self._before = 1, 0, None
         assert self.sample is not None
         self.extent = None
         if self.model.input_shape[1] == 2 and not _data.is_sparse(self.sample[0]):
@@ -134,6 +138,7 @@ class Recorder(Callback):
         for name, value in (logs or {}).items():
             if np.ndim(value) == 0:
                 self.history.setdefault(name, []).append(float(value))
+                self.epochs.setdefault(name, []).append(epoch)
         if not self._between:
             self._end(epoch + 1.0, logs)
 
@@ -202,6 +207,19 @@ class Recorder(Callback):
         small for their weights; overfitting; a plateau.
         """
         return findings(self)
+
+    def to_html(self, filepath: _files.Path) -> None:
+        """Writes a page with the findings, the curves and the layers; for two inputs also the decision surface.
+
+        It is one file, which fetches nothing. An existing file is replaced as a whole or not at all.
+
+        Raises:
+            RuntimeError: if nothing is recorded yet.
+        """
+        _files.replace(filepath, page(self).encode())
+
+    def _repr_html_(self) -> str | None:
+        return frame(page(self), "Training") if self.records else None
 
 
 def _norm(arrays: list[Array]) -> float:

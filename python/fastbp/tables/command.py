@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastbp import _files
-from fastbp.callbacks import Callback, CSVLogger, EarlyStopping
+from fastbp.callbacks import Callback, CSVLogger, EarlyStopping, Recorder
 from fastbp.callbacks.base import Logs
 from fastbp.layers import Dense, Input, Normalization
 from fastbp.models import Sequential
@@ -24,7 +24,7 @@ __all__ = ["predict", "train"]
 
 Array = npt.NDArray[Any]
 
-MODEL, SCHEMA, HISTORY = "model.safetensors", "schema.json", "history.csv"  # in the folder
+MODEL, SCHEMA, HISTORY, PAGE = "model.safetensors", "schema.json", "history.csv", "page.html"  # in the folder
 LOSSES = {"class": "sparse_categorical_crossentropy", "number": "mean_squared_error"}
 LEAST_ROWS = 10
 
@@ -107,13 +107,14 @@ def train(
     centre, spread = (0.0, 1.0) if schema.classes else (y[learnt].mean(), y[learnt].std() or 1.0)
     scaled = y if schema.classes else (y - centre) / spread
     stop = EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+    recorder = Recorder()
     model.fit(
         x[learnt],
         scaled[learnt],
         batch_size=batch_size,
         epochs=epochs,
         validation_data=(x[checked], scaled[checked]),
-        callbacks=[stop, _Lines(say), CSVLogger(os.path.join(folder, HISTORY))],
+        callbacks=[recorder, stop, _Lines(say), CSVLogger(os.path.join(folder, HISTORY))],
         verbose=0,
     )
     if not schema.classes:
@@ -124,9 +125,10 @@ def train(
     say(f"  kept: epoch {stop.best_epoch + 1}, where validation was best\n")
     for line in _report(schema, outputs, y[checked], y[learnt]):
         say(line)
+    recorder.to_html(os.path.join(folder, PAGE))
     schema.save(os.path.join(folder, SCHEMA))
     model.save(os.path.join(folder, MODEL))
-    say(f"\nIn {folder}: {MODEL}, {SCHEMA}, {HISTORY}")
+    say(f"\nIn {folder}: {MODEL}, {SCHEMA}, {HISTORY}, {PAGE}")
     return folder
 
 
