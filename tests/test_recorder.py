@@ -246,5 +246,14 @@ def test_a_good_run_with_bounded_units_has_no_findings():
     assert fitted(network(Dense(16, "tanh"), Dense(2), optimizer=Adam(0.01)), Recorder(), epochs=10).findings() == []
 
 
+def test_a_loss_that_falls_by_a_factor_is_on_no_plateau():
+    """Late, each epoch's fall is small beside the first ones'."""
+    y = X @ np.ones((3, 2))
+    recorder = fitted(network(Dense(2), optimizer=SGD(0.02)), Recorder(), y=y, epochs=60)
+    losses = recorder.history["loss"]
+    assert losses[39] - losses[59] < 0.005 * losses[0]
+    assert recorder.findings() == []
+
+
 def test_before_any_fit_there_are_none():
     assert Recorder().findings() == []

@@ -9,7 +9,7 @@ A part is written as its kind, the name of its class, and the arguments that mak
 the classes in ``TABLES`` alone, and executes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -309,6 +309,13 @@ def _restore(model: Any, file: File) -> int:
     model.epochs_trained = state["epochs_trained"]
     epoch: int = state["epoch"]
     return epoch
+
+
+def remember(model: Any) -> Callable[[], object]:
+    """What sets a compiled model back to the state of training that it has now."""
+    tensors, state = _state(model)
+    file = decode(encode(tensors, {"state": state}))
+    return lambda: _restore(model, file)
 
 
 def save_state(model: Any, filepath: Path, epoch: int | None = None, overwrite: bool = True) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 MANY = 0.4  # the share of a layer's units from which on it is said
 FAST, SLOW = 0.1, 1e-6  # update over weight of a step: about 1e-3 is usual
 LONG = 5  # epochs
-LITTLE = 0.005  # of all that the loss has fallen
+LITTLE = 0.005  # of all that the loss has fallen, or 0.02 of what is left
 
 
 def _not_a_number(recorder: Any) -> Iterator[str]:
@@ -100,7 +100,7 @@ def _plateau(recorder: Any) -> Iterator[str]:
             f"The loss has hardly moved from {losses[0]:.3g} in {len(losses)} epochs. Try another learning rate "
             "(find_learning_rate helps), and see whether the inputs are scaled and tell of the targets."
         )
-    elif reached - best <= LITTLE * fallen and losses[-1] <= best + 0.1 * fallen:
+    elif reached - best <= LITTLE * min(fallen, 4 * abs(reached)) and losses[-1] <= best + 0.1 * fallen:
         yield (
             f"A plateau: in the last {late} epochs the loss has fallen no more ({reached:.3g} to {best:.3g}). Stop "
             "earlier, or lower the learning rate there (ReduceLROnPlateau)."

@@ -96,7 +96,7 @@ def train(
 
     for line in _described(schema, {name: int(column.missing[rows].sum()) for name, column in table.items()}):
         say(line)
-    model = _network(schema, hidden, activation, seed)
+    model = _network(schema, hidden, activation, seed, os.path.basename(os.path.normpath(folder)))
     model.compile(Adam(learning_rate), LOSSES[schema.task], metrics=["accuracy"] if schema.classes else None)
     widths = "-".join(map(str, [schema.inputs, *hidden, schema.outputs]))
     say(f"\nNetwork {widths}, {activation}, {model.count_params():,} weights; Adam, rate {learning_rate:g}")
@@ -132,11 +132,11 @@ def train(
     return folder
 
 
-def _network(schema: Schema, hidden: Sequence[int], activation: str, seed: int) -> Sequential:
+def _network(schema: Schema, hidden: Sequence[int], activation: str, seed: int, name: str) -> Sequential:
     scaler = Normalization(mean=schema.mean, variance=schema.variance)
     last = Dense(schema.outputs, "softmax" if schema.classes else None)
     return Sequential(
-        [Input((schema.inputs,)), scaler, *(Dense(units, activation) for units in hidden), last], seed=seed
+        [Input((schema.inputs,)), scaler, *(Dense(units, activation) for units in hidden), last], name, seed=seed
     )
 
 
