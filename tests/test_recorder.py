@@ -71,6 +71,13 @@ def test_the_update_of_an_epoch_is_per_step():
             assert layer.ratio == pytest.approx(layer.update / layer.weight / 5)
 
 
+def test_layers_keep_no_copy_of_their_weights():
+    model = network()
+    model.layers[1](np.zeros((1, 8)))
+    fitted(model, Recorder())
+    assert [layer._network is None for layer in model.layers] == [True, False]
+
+
 def test_records_are_bounded_and_evenly_spread():
     recorder = fitted(network(), Recorder(limit=8), epochs=100)
     assert 4 <= len(recorder.records) < 8

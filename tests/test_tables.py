@@ -188,6 +188,21 @@ def test_what_predict_says_of_another_table(capsys):
     assert "column 'age' holds text ('old' in data row 2); expected numbers" in error
 
 
+def test_targets_that_the_model_does_not_know_are_not_scored(capsys):
+    np.savez("t.npz", **columns())
+    cli.main(["train", "t.npz", "--target", "churn", "--drop", "income", "--epochs", "1"])
+    capsys.readouterr()
+    row = {"city": ["Bern", "Genf"], "age": [1, 2], "member": [0, 1]}
+    np.savez("new.npz", **row, churn=["yes", "maybe"])
+    assert cli.main(["predict", "t-model", "new.npz"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "2 predictions of 'churn' in predictions.csv\n"
+    assert "no scores, for column 'churn' holds 'maybe', none of the model's classes" in printed.err
+    np.savez("new.npz", **row, churn=["yes", ""])
+    cli.main(["predict", "t-model", "new.npz"])
+    assert re.search(r"accuracy +(0|100)\.0%", capsys.readouterr().out)
+
+
 def test_text_is_read_as_in_training(data_extra):
     """A table of predictions may hold only such categories as look like numbers."""
     codes = ["007", "08", "x"] * 20
@@ -217,16 +232,21 @@ def test_text_is_read_as_in_training(data_extra):
         ("a,y\n" + "".join(f"t{i},1\n" for i in range(80)), "has one class only"),
         ("a,y\n" + "".join(f"t{i},{i % 2}\n" for i in range(80)), r"a \(80 different texts\).*--drop a\)"),
         ("a,y\n" + "".join(f"2020-01-{i + 1:02},{i % 2}\n" for i in range(20)), r"a \(date32\[day\]\)"),
-        ("a,y\n1,0\n2,1\ninf,0\n" + "1,1\n" * 20, "column 'a' must be finite; data row 3 is inf"),
+        ("a,y\n1,0\n2,1\ninf,0\n" + "1,1\n" * 20, "column 'a' must be at most 1e.18 in size; data row 3 is inf"),
         ("a,y\n1,0\n2,1\n", "2 rows have a target; expected at least 10"),
+        ("a,y\n1,\n" + "2,0\n3,1\n" * 8 + "inf,1\n", "column 'a' must be at most 1e.18 in size; data row 18 is inf"),
+        ("a,y\n" + "2,0.5\n3,1e200\n" * 8, "column 'y' must be at most 1e.18 in size; data row 2 is 1e.200"),
+        ("a,y\n9,\n" + "2,0\n3,1\n" * 8 + "oops,1\n", "column 'a' holds numbers, but 'oops' in data row 18"),
+        ("a,y\n1,\n" + "2,0\n3,1\n" * 8 + "4,1.5\n", "'y' holds 1.5 in data row 18; classes are whole"),
         ("a,y\n" + "1,\n" * 20, "column 'y' has no values"),
         ("a,y\n" + "1,0\n1,1\n" * 20, "no columns are left"),
     ],
 )
 def test_bad_csvs_end_with_a_line(data_extra, content, message, capsys):
+    options = ["--task", "class"] if "whole" in message else []
     with open("bad.csv", "wb") as file:
         file.write(content if isinstance(content, bytes) else content.encode())
-    assert re.search(f"^fastbp: bad.csv: .*{message}", failed(["train", "bad.csv", "--target", "y"], capsys))
+    assert re.search(f"^fastbp: bad.csv: .*{message}", failed(["train", "bad.csv", "--target", "y", *options], capsys))
 
 
 @pytest.mark.parametrize("name", ["none.csv", "none.npz"])
@@ -359,6 +379,23 @@ def test_columns_and_rows_that_are_left_out_are_named():
         "column 'none' has one value only and is left out",
         "column 'same' has one value only and is left out",
     ]
+
+
+def test_numbers_that_float32_hardly_tells_apart_are_named():
+    said = []
+    time = 1.7e9 + np.arange(100.0)
+    table = {"time": time, "since": time - 1.7e9, "same": np.full(100, 3.0), "y": np.arange(100.0)}
+    Schema.of({name: Column.of(values) for name, values in table.items()}, "y", say=said.append)
+    assert said[0] == "column 'time': float32 hardly tells its values apart; subtract a number from all of them"
+    assert len(said) == 2  # and that of the same
+
+
+def test_a_few_texts_among_categories_that_look_like_numbers():
+    table = {"code": Column.of(["1", "2", "3", "4", "5", "x"]), "y": Column.of([0, 1] * 3)}
+    with pytest.raises(ValueError, match="'x' in data row 6; correct it, or name the column in --categories"):
+        Schema.of(table, "y")
+    schema, _ = Schema.of(table, "y", categories=["code"])
+    assert len(schema.features[0].categories) == 6
 
 
 def test_numbers_as_categories():

@@ -54,7 +54,7 @@ def main(epochs: int = EPOCHS, html: str | None = None) -> float:
     print(f"Network 64-{HIDDEN}-10, ReLU and softmax, cross-entropy; {epochs} epochs in batches of {BATCH}.\n")
 
     def new_model() -> Sequential:
-        model = Sequential([Input((64,)), Dense(HIDDEN, activation="relu"), Dense(10, activation="softmax")], seed=SEED)
+        model = Sequential([Input((64,)), Dense(HIDDEN, "relu"), Dense(10, "softmax")], name="digits", seed=SEED)
         model.compile(optimizer=SGD(LEARNING_RATE, momentum=MOMENTUM), loss=LOSS, metrics=["accuracy"])
         return model
 

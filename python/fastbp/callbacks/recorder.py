@@ -97,6 +97,7 @@ class Recorder(Callback):
         self.epochs: dict[str, list[int]] = {}  # of the values in ``history``, counted from 0
         self.sample: tuple[Any, Any] | None = None  # (x, y) that is measured on
         self.extent: Array | None = None  # [least, greatest] of each of two inputs, over which the surface reaches
+        self._lent: list[Any] = []  # layers that have a network of their own for the time of the fit
         self._stride = 1  # doubles when records are dropped
         self._instants = 0  # epochs or batches of this fit
         self._epoch = 0
@@ -125,6 +126,7 @@ class Recorder(Callback):
             least, most = x.min(axis=0), x.max(axis=0)
             margin = np.where(most > least, 0.15 * (most - least), 1.0)
             self.extent = np.array([least - margin, most + margin])
+        self._lent = [layer for layer in self.model.layers if layer._network is None]
         self._epoch = self.model._initial_epoch
         self._batches = self._counted()
         self._record(float(self._epoch), {})
@@ -164,6 +166,11 @@ class Recorder(Callback):
         if len(self.records) >= self.limit:
             self.records = self.records[::2]
             self._stride *= 2
+
+    def _release(self) -> None:
+        for layer in self._lent:
+            layer._network = None  # with a copy of its weights
+        self._lent = []
 
     # ---- what is measured ----
 

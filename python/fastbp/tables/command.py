@@ -228,10 +228,16 @@ def predict(
     table = read_table(data, schema.text, separator)
     try:
         x, remarks = schema.encode(table)
-        known = np.flatnonzero(~table[schema.target].missing) if schema.target in table else np.empty(0, int)
-        y = schema.targets(table[schema.target].take(known)) if len(known) else known
     except ValueError as error:
         raise ValueError(f"{data}: {error}") from None
+    known = np.flatnonzero(~table[schema.target].missing) if schema.target in table else np.empty(0, int)
+    y = known
+    try:
+        if len(known):
+            y = schema.targets(table[schema.target].take(known))
+    except ValueError as error:  # predictions need no targets
+        remarks.append(f"no scores, for {error}")
+        known = known[:0]
     for remark in remarks:
         warn(f"fastbp: {data}: {remark}")
     outputs = network.predict(x, verbose=0)

@@ -20,6 +20,7 @@ FORMAT = "fastbp-table"
 VERSION = 1
 TASKS = ("class", "number")
 MOST_CLASSES_OF_NUMBERS = 10  # whole numbers with more values than that are amounts
+STRAY = 0.2  # of the values of a column of numbers: up to that, texts in it are taken for mistakes
 MOST = 1e18  # the square of a float32 must be one
 
 
@@ -69,15 +70,11 @@ class Feature:
                 f"column {self.name!r} holds text ({column.values[first]!r} in data row {first + 1}); expected numbers"
             )
         values = np.full(len(rows), np.nan) if column.kind == "text" else column.values
-        _require_finite(self.name, values)
+        bad = np.flatnonzero(np.isinf(values))
+        if len(bad):
+            raise ValueError(f"column {self.name!r} must be finite; data row {bad[0] + 1} is {values[bad[0]]}")
         rows[:, 0] = np.where(column.missing, self.fill, values)
         return 0
-
-
-def _require_finite(name: str, values: Array) -> None:
-    bad = np.flatnonzero(np.isinf(values))
-    if len(bad):
-        raise ValueError(f"column {name!r} must be finite; data row {bad[0] + 1} is {values[bad[0]]}")
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,11 @@ class Schema:
         if not len(rows):
             raise ValueError(f"column {target!r} has no values")
         kept = {name: column.take(rows) for name, column in table.items() if name not in drop or name == target}
-        task, classes = _target(target, kept.pop(target), task)
+        for name, column in kept.items():
+            _require_clean(name, column, rows, name in categories or name == target)
+            if column.kind == "number" and not _fine_enough(column.values[~column.missing]):
+                say(f"column {name!r}: float32 hardly tells its values apart; subtract a number from all of them")
+        task, classes = _target(target, kept.pop(target), task, rows)
         _require_encodable(kept, categories, max_categories)
         features = []
         for name, column in kept.items():
@@ -200,9 +201,9 @@ class Schema:
             return column.values
         numbers = {name: i for i, name in enumerate(self.classes)}
         texts = column.as_text()
-        for row, text in enumerate(texts):
-            if text not in numbers:
-                raise ValueError(f"column {self.target!r}: data row {row + 1} is {text!r}, none of the model's classes")
+        unknown = next((text for text in texts if text not in numbers), None)
+        if unknown is not None:
+            raise ValueError(f"column {self.target!r} holds {unknown!r}, none of the model's classes")
         return np.array([numbers[text] for text in texts], int)
 
     def save(self, path: _files.Path) -> None:
@@ -239,18 +240,54 @@ def _require_column(table: Table, name: str) -> None:
         raise ValueError(f"no column {name!r}; there are: {', '.join(table)}{hint}")
 
 
-def _target(name: str, column: Column, task: str | None) -> tuple[str, list[str]]:
+def _require_clean(name: str, column: Column, rows: Array, may_be_mixed: bool) -> None:
+    """ValueError that names the first value that is too large, or a text among numbers; ``rows`` are the file's."""
+    if column.kind == "number":
+        bad = np.flatnonzero(np.abs(column.values) > MOST)
+        if len(bad):
+            value = column.values[bad[0]]
+            raise ValueError(
+                f"column {name!r} must be at most {MOST:g} in size; data row {rows[bad[0]] + 1} is {value}"
+            )
+    if column.kind == "text" and not may_be_mixed:
+        known = np.flatnonzero(~column.missing)
+        texts = [text for text in column.values[known] if not _is_number(text)]
+        if texts and len(texts) <= STRAY * len(known):
+            row = rows[column.values.tolist().index(texts[0])] + 1
+            raise ValueError(
+                f"column {name!r} holds numbers, but {texts[0]!r} in data row {row}; correct it, or name the column in "
+                "--categories if they are none"
+            )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _fine_enough(values: Array) -> bool:
+    """Whether float32 keeps at least three digits of how the values differ."""
+    return (
+        len(values) == 0 or values.std() == 0 or bool(values.std() > 1e3 * np.finfo(np.float32).eps * abs(values).max())
+    )
+
+
+def _target(name: str, column: Column, task: str | None, rows: Array) -> tuple[str, list[str]]:
     """The task, and the names of the classes."""
     if column.kind not in ("number", "boolean", "text"):
         raise ValueError(f"column {name!r} holds {column.kind}; a target must be numbers or classes")
     if column.kind == "number":
-        _require_finite(name, column.values)
         whole = bool((column.values == np.floor(column.values)).all())
         few = whole and len(np.unique(column.values)) <= MOST_CLASSES_OF_NUMBERS
         task = task or ("class" if few else "number")
         if task == "class" and not whole:
             row = int(np.flatnonzero(column.values != np.floor(column.values))[0])
-            raise ValueError(f"column {name!r} holds {column.values[row]} in data row {row + 1}; classes are whole")
+            raise ValueError(
+                f"column {name!r} holds {column.values[row]} in data row {rows[row] + 1}; classes are whole"
+            )
     task = task or "class"
     if task == "number":
         if column.kind == "text":
@@ -292,12 +329,9 @@ def _feature(name: str, column: Column, is_category: bool) -> Feature | None:
         if len(counts) < 2:
             return None
         return Feature(name, "category", categories=[*sorted(counts.keys() - {""}), *([None] if "" in counts else [])])
-    _require_finite(name, column.values)
     known = column.values[~column.missing]
     if len(np.unique(known)) < 2:
         return None
     if column.kind == "boolean":
         return Feature(name, "boolean")
-    if abs(known).max() > MOST:
-        raise ValueError(f"column {name!r} has {known[abs(known).argmax()]}; expected at most {MOST:g} in size")
     return Feature(name, "number")
