@@ -98,28 +98,41 @@ def _convert(source: str, target: str) -> None:
 
 
 def _describe_train(command: argparse.ArgumentParser) -> None:
-    command.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     command.add_argument("data", help="a table ending in .csv, .parquet or .npz")
     add = command.add_argument
     add("--target", required=True, metavar="COLUMN", help="the column to predict")
     add("--task", choices=["class", "number"], help="what it is; found by itself if not given")
     add("--out", metavar="DIR", help="the folder for the model; the name of the table and -model if not given")
-    add("--hidden", type=_whole, nargs="*", default=[64, 32], metavar="N", help="units of the hidden layers")
-    add("--activation", default="relu", help="of the hidden layers")
-    add("--epochs", type=_whole, default=200, metavar="N", help="times through the data, at most")
-    add("--patience", type=_whole_or_0, default=20, metavar="N", help="epochs without progress to stop after")
-    add("--batch-size", type=_whole, default=32, metavar="N", help="rows a step")
-    add("--learning-rate", type=float, default=0.001, metavar="RATE", help="of Adam")
-    add("--validation", type=_share, default=0.2, metavar="SHARE", help="the share of rows that is held out")
-    add("--seed", type=_whole_or_0, default=0, metavar="N", help="fixes weights, shuffles and the split")
+    add("--hidden", type=_whole, nargs="*", default=[64, 32], metavar="N", help="units of the hidden layers (64 32)")
+    add("--activation", default="relu", help="of the hidden layers (%(default)s)")
+    add("--epochs", type=_whole, default=200, metavar="N", help="times through the data, at most (%(default)s)")
+    add(
+        "--patience",
+        type=_whole_or_0,
+        default=20,
+        metavar="N",
+        help="epochs without progress to stop after (%(default)s)",
+    )
+    add("--batch-size", type=_whole, default=32, metavar="N", help="rows a step (%(default)s)")
+    add("--learning-rate", type=float, default=0.001, metavar="RATE", help="of Adam (%(default)s)")
+    add(
+        "--validation",
+        type=_share,
+        default=0.2,
+        metavar="SHARE",
+        help="the share of rows that is held out (%(default)s)",
+    )
+    add("--seed", type=_whole_or_0, default=0, metavar="N", help="fixes weights, shuffles and the split (%(default)s)")
     add("--drop", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
     add("--categories", nargs="+", default=[], metavar="COLUMN", help="columns of numbers that are categories")
-    add("--max-categories", type=_whole, default=64, metavar="N", help="the most that a column may have")
+    add("--max-categories", type=_whole, default=64, metavar="N", help="the most that a column may have (%(default)s)")
     _add_separator(command)
 
 
 def _add_separator(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--separator", default=",", metavar="CHARACTER", help="between the values of a CSV")
+    command.add_argument(
+        "--separator", default=",", metavar="CHARACTER", help="between the values of a CSV (%(default)s)"
+    )
 
 
 def _train(**options: Any) -> None:

@@ -41,7 +41,11 @@ def chart(title: str, series: Sequence[Series], across: str, marks: Sequence[flo
     ends_x = (min(along), max(along)) if max(along) > min(along) else (along[0] - 0.5, along[0] + 0.5)
     marked = [*values, *marks]
     ticks_y = _log_ticks(min(marked), max(marked)) if logarithmic else _ticks(min(marked), max(marked))
-    ends_y = (min(ticks_y[0], *marked), max(ticks_y[-1], *marked))
+    ends_y = (ticks_y[0], ticks_y[-1])
+    if logarithmic:
+        ends_y = (min(marked) / 1.2, max(marked) * 1.2)
+        within = [tick for tick in ticks_y if ends_y[0] <= tick <= ends_y[1]]
+        ticks_y, ends_y = (within, ends_y) if len(within) > 1 else (ticks_y, (ticks_y[0], ticks_y[-1]))
 
     def place_x(x: float) -> float:
         return LEFT + (x - ends_x[0]) / (ends_x[1] - ends_x[0]) * (WIDTH - LEFT - RIGHT)

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shlex
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, replace
@@ -317,7 +318,7 @@ def _require_encodable(table: Table, categories: Collection[str], most: int) -> 
     if bad:
         listed = ", ".join(f"{name} ({what})" for name, what in bad.items())
         raise ValueError(
-            f"no inputs can be made of {listed}; leave them out (--drop {' '.join(bad)}), "
+            f"no inputs can be made of {listed}; leave them out (--drop {' '.join(map(shlex.quote, bad))}), "
             f"or allow more than {most} categories (--max-categories)"
         )
 
