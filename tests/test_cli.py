@@ -116,6 +116,7 @@ def test_explain_shows_a_row_of_a_file(tmp_path):
     ("arguments", "message"),
     [
         (["none.safetensors", "d.npz"], "No such file"),
+        (["m.safetensors"], "explain needs data with a model"),
         (["m.safetensors", "none.npz"], "No such file"),
         (["m.safetensors", "d.npz", "--row", "4"], r"d.npz has 4 rows; expected a row from 0 to 3; got 4"),
         (["m.safetensors", "d.npz", "--row", "-1"], r"expected a row from 0 to 3; got -1"),
@@ -175,7 +176,6 @@ def test_files_that_cannot_be_read_end_with_a_line(arguments, message, capsys):
         ["convert", "m.onnx"],
         ["demo", "--epochs", "0"],
         ["demo", "--epochs", "x"],
-        ["explain", "m.safetensors"],
     ],
 )
 def test_bad_arguments_exit_with_a_usage_line(arguments, capsys):

@@ -69,17 +69,17 @@ PER_ISA = {
 }
 
 PYTHON_ORDER = [  # a module imports only from rows above its own; the parts of a package stand for themselves
-    {"_core", "_files", "_registry", "_progress", "_seeds", "datasets", "reference", "threads"},
+    {"_core", "_files", "_page", "_registry", "_progress", "_seeds", "datasets", "reference", "threads"},
     {"_data", "_threadpoolctl", "config"},
-    {"activations", "constraints", "initializers", "losses", "optimizers", "regularizers", "utils"},
+    {"activations", "constraints", "initializers", "losses", "optimizers", "plots", "regularizers", "utils"},
     {"_counterparts", "layers", "metrics"},
     {"saving"},
     {"callbacks", "exporting"},
     {"trainer"},
     {"sources"},
-    {"fitting"},
+    {"fitting", "learning_rates"},
     {"models"},
-    {"converters", "demo", "sklearn", "tracing"},
+    {"converters", "demo", "sklearn", "tables", "tracing"},
     {"__init__"},
     {"cli"},
     {"__main__"},

@@ -23,9 +23,11 @@ from fastbp import (
     metrics,
     models,
     optimizers,
+    plots,
     reference,
     regularizers,
     saving,
+    tables,
     threads,
     tracing,
     utils,
@@ -40,6 +42,7 @@ from fastbp.losses import Loss
 from fastbp.metrics import Metric
 from fastbp.models import Sequential
 from fastbp.optimizers import SGD, Adam, Optimizer
+from fastbp.plots import plot_confusion, plot_network, plot_weights
 from fastbp.regularizers import Regularizer
 from fastbp.saving import load_model
 from fastbp.threads import get_num_threads, num_threads, set_num_threads
@@ -84,11 +87,16 @@ __all__ = [
     "models",
     "num_threads",
     "optimizers",
+    "plot_confusion",
+    "plot_network",
+    "plot_weights",
+    "plots",
     "reference",
     "regularizers",
     "saving",
     "set_num_threads",
     "show_config",
+    "tables",
     "threads",
     "to_keras",
     "to_torch",

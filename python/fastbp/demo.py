@@ -1,11 +1,13 @@
 """The demo: handwritten digits, learnt by the fast core and by plain NumPy, side by side."""
 
+import os
 import time
 from collections.abc import Sequence
 
 import numpy as np
 
 from fastbp import reference
+from fastbp.callbacks import Recorder
 from fastbp.datasets import load_digits
 from fastbp.layers import Dense, Input
 from fastbp.models import Sequential
@@ -15,6 +17,7 @@ __all__ = ["main", "text_curve"]
 
 HIDDEN, EPOCHS, BATCH, LEARNING_RATE, MOMENTUM, SEED = 64, 40, 32, 0.05, 0.9, 0
 LOSS = "sparse_categorical_crossentropy"
+PAGE = "training.html"
 
 
 def text_curve(values: Sequence[float], height: int = 8) -> str:
@@ -36,8 +39,11 @@ def text_curve(values: Sequence[float], height: int = 8) -> str:
     return "\n".join([*lines, f"{10**low:7.3g} " + "█" * len(eighths)])
 
 
-def main(epochs: int = EPOCHS) -> float:
-    """Trains, prints what happened, and returns the accuracy on the held-out digits."""
+def main(epochs: int = EPOCHS, html: str | None = None) -> float:
+    """Trains, prints what happened, and returns the accuracy on the held-out digits.
+
+    ``html`` is a folder to leave a page on the training in.
+    """
     x, y = load_digits()
     x /= 16
     order = np.random.default_rng(SEED).permutation(len(x))
@@ -48,12 +54,18 @@ def main(epochs: int = EPOCHS) -> float:
     print(f"Network 64-{HIDDEN}-10, ReLU and softmax, cross-entropy; {epochs} epochs in batches of {BATCH}.\n")
 
     def new_model() -> Sequential:
-        model = Sequential([Input((64,)), Dense(HIDDEN, activation="relu"), Dense(10, activation="softmax")], seed=SEED)
+        model = Sequential([Input((64,)), Dense(HIDDEN, "relu"), Dense(10, "softmax")], name="digits", seed=SEED)
         model.compile(optimizer=SGD(LEARNING_RATE, momentum=MOMENTUM), loss=LOSS, metrics=["accuracy"])
         return model
 
     model = new_model()
-    history = model.fit(x_train, y_train, batch_size=BATCH, epochs=epochs)
+    recorder = Recorder() if html else None
+    history = model.fit(x_train, y_train, batch_size=BATCH, epochs=epochs, callbacks=recorder)
+    if recorder and html:
+        os.makedirs(html, exist_ok=True)
+        page = os.path.join(html, PAGE)
+        recorder.to_html(page)
+        print(f"A page on the training: {page}\n")
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)
     print(f"Loss, epoch 1 to {epochs}:\n{text_curve(history.history['loss'])}\n")
 

@@ -37,17 +37,17 @@ def _source(
     shuffle: bool = False,
     class_weight: dict[int, float] | None = None,
     inputs: int | None = None,
-) -> tuple[Source, int]:
-    """The batches, and how many inputs they have. The model is not touched."""
+) -> tuple[Source, int, tuple[Any, Any]]:
+    """The batches, how many inputs they have, and (x, y) or the first of them. The model is not touched."""
     if not is_source(x):
         samples, (n, columns) = model._samples(x, y, sample_weight, inputs, class_weight)
-        return Arrays(model, samples, n, size, shuffle, steps), columns
+        return Arrays(model, samples, n, size, shuffle, steps), columns, (x, y)
     if y is not None or sample_weight is not None:
         raise ValueError("x gives batches: y and sample_weight must be in them, not beside it")
     batches = Batches(model, x, shuffle, steps, class_weight)
     first, target, weight = unpack(batches.first())
     _, (_, columns) = model._samples(first, target, weight, inputs, class_weight)
-    return batches, columns
+    return batches, columns, (first, target)
 
 
 def fit(
@@ -80,7 +80,7 @@ def fit(
         if is_source(x):
             raise ValueError("validation_split needs arrays; x gives batches")
         (x, y, sample_weight), validation_data = split(validation_split, x, y, sample_weight)
-    source, inputs = _source(model, x, y, sample_weight, size, steps, shuffle, class_weight)
+    source, inputs, seen = _source(model, x, y, sample_weight, size, steps, shuffle, class_weight)
     validation = None
     if validation_data is not None:
         validation = _validation(model, validation_data, validation_batch_size, validation_steps, inputs)
@@ -90,6 +90,8 @@ def fit(
 
     history = History()
     hooks = CallbackList(callbacks, model, {"verbose": shown(verbose), "epochs": epochs, "steps": source.steps})
+    for callback in hooks.callbacks:
+        callback._see(*seen)
     hooks.callbacks.append(history)
     history.set_model(model)
     model.history = history
@@ -178,7 +180,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """``Sequential.evaluate``."""
     size = EVALUATE_BATCH if batch_size is None else _data.positive_int(batch_size, "batch_size")
-    source, inputs = _source(model, x, y, sample_weight, size, _steps(steps, "steps"))
+    source, inputs, _ = _source(model, x, y, sample_weight, size, _steps(steps, "steps"))
     model._build(inputs)
     trainer = model._require_trainer()
     with CallbackList(callbacks, model, {"verbose": shown(verbose), "steps": source.steps}) as hooks:

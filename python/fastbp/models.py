@@ -9,7 +9,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastbp import _core, _data, callbacks, exporting, fitting, losses, metrics, optimizers, saving, trainer
+from fastbp import (
+    _core,
+    _data,
+    callbacks,
+    exporting,
+    fitting,
+    learning_rates,
+    losses,
+    metrics,
+    optimizers,
+    saving,
+    trainer,
+)
 from fastbp._progress import Verbose
 from fastbp._registry import Registry
 from fastbp._seeds import fresh_seed
@@ -635,6 +647,55 @@ class Sequential:
         train, samples, _ = self._prepare(x, y, sample_weight)
         loss = train.gradients(samples)
         return loss, [g.copy() for g in self._network.gradients]
+
+    def find_learning_rate(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        batch_size: int | None = None,
+        least: float = 1e-6,
+        most: float = 10.0,
+        steps: int = 200,
+        smoothing: float = 0.9,
+    ) -> learning_rates.LearningRates:
+        """Tries learning rates that rise from batch to batch, and suggests one: a tenth of that of the least loss.
+
+        The model is trained with them for that, until the loss has grown to four times the least, and set back after:
+        weights, optimiser and all else that training changes are what they were, bit for bit. The rates of a schedule
+        are not looked at.
+
+        Args:
+            x: (n, in), as for ``fit``; batches that something else makes are not taken.
+            y: the targets, as for ``fit``.
+            sample_weight: (n,), what each sample's loss is multiplied by.
+            batch_size: samples a step; 32 if not given.
+            least: the rate of the first batch.
+            most: that of the last; they rise by the same factor from each to the next.
+            steps: how many batches, at most; the data begin anew as often as it takes.
+            smoothing: of the losses: each is the mean of all, weighted by smoothing^(how many steps away).
+
+        Source: Smith, "Cyclical learning rates for training neural networks", arXiv 1506.01186.
+
+        >>> from fastbp import Dense
+        >>> model = Sequential([Dense(8, "tanh"), Dense(1)], seed=0)
+        >>> model.compile("sgd", "mse")
+        >>> found = model.find_learning_rate([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])
+        >>> 0.001 < found.suggestion < 1
+        True
+        """
+        return learning_rates.find_learning_rate(
+            self,
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            least=least,
+            most=most,
+            steps=steps,
+            smoothing=smoothing,
+        )
 
     # ---- files ----
 

@@ -483,6 +483,13 @@ def _restore(model: Any, file: File) -> int:
     return epoch
 
 
+def remember(model: Any) -> Callable[[], object]:
+    """What sets a compiled model back to the state of training that it has now."""
+    tensors, state = _state(model)
+    file = decode(encode(tensors, {"state": state}))
+    return lambda: _restore(model, file)
+
+
 def save_state(model: Any, filepath: Path, epoch: int | None = None, overwrite: bool = True) -> None:
     """Saves all that a compiled model needs to go on training with the same bits.
 

@@ -147,13 +147,18 @@ class Trainer:
 
     # ---- what the core does ----
 
-    def train(self, samples: Any, batch_size: int, shuffle_epoch: int | None, first: int, last: int) -> Totals:
-        """Trains on batches [first, last) of an epoch."""
+    def train(
+        self, samples: Any, batch_size: int, shuffle_epoch: int | None, first: int, last: int, rate: float | None = None
+    ) -> Totals:
+        """Trains on batches [first, last) of an epoch, with the optimiser's learning rate or another."""
         self._hand_over_settings()
         if self.own_constraints and last - first > 1:
-            parts = [self.train(samples, batch_size, shuffle_epoch, b, b + 1) for b in range(first, last)]
+            parts = [self.train(samples, batch_size, shuffle_epoch, b, b + 1, rate) for b in range(first, last)]
             return np.sum(parts, axis=0)
-        self._hand_over_rates(last - first)
+        if rate is None:
+            self._hand_over_rates(last - first)
+        else:
+            self.core.set_rates(self.core.batches, [rate])
         self.core.set_threads(get_num_threads())
         totals = np.array(self.core.train(samples, batch_size, shuffle_epoch, first, last))
         for view, constraint in self.own_constraints:

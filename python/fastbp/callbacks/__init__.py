@@ -13,6 +13,7 @@ from fastbp.callbacks.lambda_callback import LambdaCallback
 from fastbp.callbacks.learning_rate_scheduler import LearningRateScheduler
 from fastbp.callbacks.model_checkpoint import ModelCheckpoint
 from fastbp.callbacks.progbar_logger import ProgbarLogger
+from fastbp.callbacks.recorder import Recorder
 from fastbp.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from fastbp.callbacks.tensorboard import TensorBoard
 from fastbp.callbacks.terminate_on_nan import TerminateOnNaN
@@ -29,6 +30,7 @@ __all__ = [
     "LearningRateScheduler",
     "ModelCheckpoint",
     "ProgbarLogger",
+    "Recorder",
     "ReduceLROnPlateau",
     "TensorBoard",
     "TerminateOnNaN",

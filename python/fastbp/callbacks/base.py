@@ -42,6 +42,9 @@ class Callback:
     def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
 
+    def _see(self, x: Any, y: Any) -> None:
+        """Is shown the training data, or their first batch, before a fit begins."""
+
     def _release(self) -> None:
         """Closes what is open: called when fit, evaluate or predict ends, however it ends."""
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp.callbacks.base import Callback, Logs
+from fastbp.plots import pyplot
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -68,10 +69,6 @@ class History(Callback):
 
 
 def _new_axes(panels: int) -> "npt.NDArray[Any]":
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError("History.plot needs matplotlib: pip install 'fastbp[plot]'") from error
     size = (6.4, 1.2 + 2.4 * panels)  # inches
-    _, axes = pyplot.subplots(panels, squeeze=False, sharex=True, figsize=size, layout="constrained")
+    _, axes = pyplot("History.plot").subplots(panels, squeeze=False, sharex=True, figsize=size, layout="constrained")
     return np.asarray(axes[:, 0])

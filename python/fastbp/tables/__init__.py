@@ -1,0 +1,9 @@
+"""Tables: columns of numbers, truths and text, from files, and as the rows that a network takes.
+
+``fastbp train`` and ``fastbp predict`` are made of these.
+"""
+
+from fastbp.tables.reading import Column, Table, read_table
+from fastbp.tables.schema import Schema
+
+__all__ = ["Column", "Schema", "Table", "read_table"]
