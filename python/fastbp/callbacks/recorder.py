@@ -67,7 +67,7 @@ class Recorder(Callback):
             one step, or of the whole epoch. With "epoch" nothing is done between epochs; with batches every batch
             costs a trip into Python.
         data: (x, y) to measure gradients and units on; without it ``samples`` rows of the training data (of its first
-            batch, if the fit gets batches), taken evenly.
+            batch, if the fit gets batches), taken evenly; sample weights do not count.
         samples: how many rows that are, at most.
         limit: the most records to keep. When there are as many, every other is dropped, and from then on they are
             taken half as often: so time and memory are bounded, however long the fit.

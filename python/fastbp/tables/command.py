@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Collection, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ class _Lines(Callback):
 
     def __init__(self, say: Callable[[str], Any]) -> None:
         self.say = say
-        self.next, self.factors = 1, (2.0, 2.5, 2.0)
+        self.next, self.factors = 1, cycle((2.0, 2.5, 2.0))
         self.last = ""
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -43,8 +44,7 @@ class _Lines(Callback):
         if epoch + 1 == self.next:
             self.say(self.last)
             self.last = ""
-            self.next = int(self.next * self.factors[0])
-            self.factors = (*self.factors[1:], self.factors[0])
+            self.next = int(self.next * next(self.factors))
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self.last:
