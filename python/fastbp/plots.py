@@ -47,6 +47,8 @@ def plot_network(model: Any, ax: Any = None, *, most: int = 16) -> Any:
     Raises:
         ImportError: if matplotlib is missing: ``pip install 'fastbp[plot]'``.
         ValueError: if the model has no dense layers with weights.
+
+    >>> plot_network(model, most=8).figure.savefig("network.png")  # doctest: +SKIP
     """
     most = _data.positive_int(most, "most")
     plt = pyplot("plot_network")
@@ -91,6 +93,8 @@ def plot_weights(model: Any, axes: Any = None) -> Array:
     Raises:
         ImportError: if matplotlib is missing: ``pip install 'fastbp[plot]'``.
         ValueError: if the model has no dense layers with weights, or for another number of Axes.
+
+    >>> plot_weights(model)[0].figure.savefig("weights.png")  # doctest: +SKIP
     """
     plt = pyplot("plot_weights")
     kernels = _kernels(model)
@@ -129,6 +133,8 @@ def plot_confusion(
     Raises:
         ImportError: if matplotlib is missing: ``pip install 'fastbp[plot]'``.
         ValueError: for classes that are no whole numbers from 0, different lengths, or fewer labels than classes.
+
+    >>> plot_confusion(y, model.predict(x), labels=["no", "yes"]).figure.show()  # doctest: +SKIP
     """
     plt = pyplot("plot_confusion")
     truth, found = _classes(y_true, "y_true"), _classes(y_pred, "y_pred")

@@ -3,7 +3,7 @@
 ``fastbp train`` and ``fastbp predict`` are made of these.
 """
 
-from fastbp.tables.reading import Column, Table, read_table
+from fastbp.tables.reading import Column, read_table
 from fastbp.tables.schema import Schema
 
-__all__ = ["Column", "Schema", "Table", "read_table"]
+__all__ = ["Column", "Schema", "read_table"]

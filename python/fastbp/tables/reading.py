@@ -19,6 +19,9 @@ class Column:
 
     The kind is "number" (float64, NaN where missing), "boolean" (the same, of 0 and 1), "text" (str) or, for what no
     network takes, the name of what it holds, without values.
+
+    >>> Column.of([True, False]).kind
+    'boolean'
     """
 
     kind: str
