@@ -315,6 +315,17 @@ def test_names_are_text_and_nothing_else(open_page):
     assert evil in page.derivation
 
 
+def test_steps_that_diverge(open_page):
+    model = fastbp.Sequential([fastbp.Input((1,)), fastbp.Dense(2, "exponential"), fastbp.Dense(1)])
+    model.set_weights([[[100.0, 1.0]], [0.0, 0.0], [[1.0], [1.0]], [0.0]])
+    model.compile("sgd", "mse")
+    page = open_page(fastbp.explain(model, [[1.0]], [2.0]))
+    page.key(*[Keys.ARROW_RIGHT] * 6)
+    assert page.numbers(1) == ["inf", "2.72"]
+    page.one("[data-edge='2,0']").send_keys(Keys.ENTER)
+    assert "inf" in page.derivation
+
+
 def test_screen_readers(open_page):
     page = open_page(relu_example())
     assert page.one("html").get_attribute("lang") == "en"

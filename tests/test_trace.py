@@ -196,6 +196,28 @@ def test_a_wrong_slope_is_found(monkeypatch):
         explain(small(), *batch(3))
 
 
+@pytest.mark.parametrize(("n", "units"), [(33, 1), (2, 100)])
+@pytest.mark.parametrize(
+    "make",
+    [layers.LayerNormalization, lambda: layers.BatchNormalization(scale=False), layers.Softmax],
+    ids=["layer_normalization", "batch_normalization", "softmax"],
+)
+def test_slopes_that_cancel_are_no_alarm(make, n, units):
+    """Through a normalisation of one node, or of two samples, slopes of any size come to 0 but for rounding."""
+    model = fastbp.Sequential([fastbp.Input((3,)), fastbp.Dense(units, "gelu"), make(), fastbp.Dense(3)], seed=4)
+    model.compile("sgd", "mae")
+    assert np.isfinite(explain(model, *batch(n, outputs=3)).loss_after)
+
+
+def test_a_step_that_diverges_is_shown_too():
+    model = small("exponential", dtype="float32")
+    model.layers[0].kernel[...] = 100
+    t = explain(model, np.ones((2, 3)), np.ones((2, 2)))
+    assert not np.isfinite(t.loss_before)
+    assert "inf" in str(t)
+    assert "inf" in t._repr_html_()
+
+
 # ---- the step ----
 
 

@@ -59,10 +59,11 @@ class GradientCheck:
 
     def __str__(self) -> str:
         left_out = f"; {self.kinks} on kinks left out" if self.kinks else ""
-        counted = f"{self.checked} slopes checked{left_out}"
+        counted = f"{self.checked} slope{'s' * (self.checked != 1)} checked{left_out}"
         if self.ok:
             return f"{counted}: all agree, the greatest relative difference is {self.greatest_error:.1e}"
-        lines = [f"{counted}: {len(self.offenders)} differ by more than {self.tolerance:g}"]
+        wrong = len(self.offenders)
+        lines = [f"{counted}: {wrong} differ{'s' * (wrong == 1)} by more than {self.tolerance:g}"]
         lines += [f"  {offender}" for offender in self.offenders[:LISTED]]
         if len(self.offenders) > LISTED:
             lines.append(f"  and {len(self.offenders) - LISTED} more")
@@ -104,7 +105,7 @@ def check_gradients(
     ... )
     >>> model.compile(loss="mse")
     >>> print(check_gradients(model, [[2.0]], [[3.0]]))  # the loss is (w² · 4 - 3)²
-    1 slopes checked: 1 differ by more than 1e-06
+    1 slope checked: 1 differs by more than 1e-06
       output/kernel[0, 0]: backpropagation 24, difference 16 (apart by 3.3e-01)
     """
     model._require_loss()

@@ -198,4 +198,5 @@ def _picture(array: Array) -> dict[str, Any]:
             counts = np.diff(np.append(firsts, size))
             means = np.add.reduceat(means, firsts, axis=axis) / (counts if axis else counts[:, None])
     most = float(np.abs(means).max())
-    return {"most": most, "cells": np.rint(means * (LEVELS / most if most else 0.0)).astype(int).tolist()}
+    levels = np.nan_to_num(means * (LEVELS / most if most else 0.0), posinf=0.0, neginf=0.0)  # of networks that diverge
+    return {"most": most, "cells": np.rint(levels).astype(int).tolist()}

@@ -101,7 +101,12 @@ class Trace:
         self.shares, divisor = _shares(loss, self.targets, sample_weight, n)
         self.shares = self.shares * model._loss_weight
         self.loss_slopes = slopes  # at what the loss is computed from, unweighted
-        self.input_slopes = walk.back((slopes * self.shares[:, None]).astype(rows.dtype))
+
+        def slopes_of(outputs: Array) -> Array:
+            slopes = _values_and_slopes(loss, self.targets, outputs, walk.logits)[1]
+            return (slopes * self.shares[:, None]).astype(rows.dtype)
+
+        self.input_slopes = walk.back(slopes_of(walk.outputs))
 
         self.loss_before, gradients = trainer.gradients(samples), looked_at._network.gradients
         gradients = [g.copy() for g in gradients]
@@ -111,7 +116,7 @@ class Trace:
         self.loss_after = stepped.loss_and_gradients(rows, y, sample_weight)[0]
         self.learning_rate = self.update.learning_rate
         self.layers = self._layers(looked_at, walk)
-        require_equal(walk, self.update.weights)
+        require_equal(walk, self.update.weights, slopes_of)
 
     def _layers(self, model: Sequential, walk: Walk) -> list[LayerTrace]:
         found: list[LayerTrace] = []
