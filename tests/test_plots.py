@@ -93,6 +93,7 @@ def test_bad_classes(arguments, message):
 
 
 def test_models_without_matrices():
+    pytest.importorskip("matplotlib")
     with pytest.raises(ValueError, match="no layers with a matrix of weights"):
         fastbp.plot_network(Sequential([Dense(3)]))
 

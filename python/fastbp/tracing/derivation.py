@@ -32,7 +32,11 @@ def _text(tokens: Iterable[Token]) -> str:
 
 @dataclass(frozen=True)
 class Line:
-    """One step of a derivation: left = symbols = numbers = value. Without a left side, a remark."""
+    """One step of a derivation: left = symbols = numbers = value. Without a left side, a remark.
+
+    >>> print(Line.of("new weight", "weight - rate * slope", {"weight": 2, "rate": 0.01, "slope": 36}, 1.64))
+    new weight = weight - rate * slope = 2 - 0.01 * 36 = 1.64
+    """
 
     left: str
     symbols: tuple[Token, ...] = ()
@@ -58,7 +62,12 @@ class Line:
 
 @dataclass
 class Derivation:
-    """How a number came about: a title and lines. Printed, it is text."""
+    """How a number came about: a title and lines. Printed, it is text.
+
+    >>> Derivation("the error", [Line.of("error", "prediction - target", {"prediction": 7, "target": 4}, 3)])
+    the error
+      error = prediction - target = 7 - 4 = 3
+    """
 
     title: str
     lines: list[Line] = field(default_factory=list)

@@ -29,6 +29,13 @@ class LayerTrace:
             contains the activation.
         weights: the arrays of weights by name.
         numbers: their places in the model's list of weights.
+
+    >>> from fastbp import Dense, Input, Sequential, explain
+    >>> model = Sequential([Input((1,)), Dense(1, "relu", kernel_initializer="ones")])
+    >>> model.compile("sgd", "mse")
+    >>> layer = explain(model, [[2.0]], [[5.0]]).layers[0]
+    >>> layer.sums.item(), layer.values.item(), layer.slopes.item(), layer.value_slopes.item()
+    (2.0, 2.0, 1.0, -6.0)
     """
 
     def __init__(self, layer: Layer, parts: list[Part], x: Array, dx: Array, weights: dict[int, WeightTrace]) -> None:

@@ -26,7 +26,11 @@ Array = npt.NDArray[Any]
 
 
 class Step(NamedTuple):
-    """A moment of a step of training: "forward", "loss", "backward" or "update", and of which layer, if of one."""
+    """A moment of a step of training: "forward", "loss", "backward" or "update", and of which layer, if of one.
+
+    >>> Step("update", None, "Every weight takes its step.").phase
+    'update'
+    """
 
     phase: str
     layer: LayerTrace | None
@@ -76,6 +80,13 @@ class Trace:
             numbers in both.
         learning_rate: of the step.
         update: the step of the optimiser.
+
+    >>> from fastbp import Dense, Input
+    >>> model = Sequential([Input((1,)), Dense(1, kernel_initializer="ones")])
+    >>> model.compile("sgd", "mse")
+    >>> trace = Trace(model, [[2.0]], [[5.0]], sample_weight=None)
+    >>> trace.loss_before, [step.phase for step in trace.steps()]
+    (9.0, ['forward', 'loss', 'backward', 'update'])
     """
 
     def __init__(self, model: Sequential, x: Any, y: Any, sample_weight: Any) -> None:
