@@ -29,7 +29,8 @@ void register_random(py::module_& m) {
             .shuffle(result.mutable_data(), n, seed, epoch, static_cast<uint32_t>(Stream::shuffle));
         return result;
       },
-      py::arg("n"), py::arg("seed"), py::arg("epoch"), py::arg("isa") = "", "The order in which an epoch visits its n samples.");
+      py::arg("n"), py::arg("seed"), py::arg("epoch"), py::arg("isa") = "",
+      "The order in which an epoch visits its n samples.");
 }
 
 }  // namespace fastbp

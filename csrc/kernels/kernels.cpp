@@ -95,7 +95,8 @@ bool multiplies_and_adds_in_one() {
 }  // namespace
 
 KernelTable FASTBP_TABLE(FASTBP_ISA)() {
-  return {FASTBP_NAME(FASTBP_ISA), kVectorBytes, multiplies_and_adds_in_one(), shuffle, kernels<float>(), kernels<double>()};
+  return {FASTBP_NAME(FASTBP_ISA), kVectorBytes,     multiplies_and_adds_in_one(), shuffle,
+          kernels<float>(),        kernels<double>()};
 }
 
 }  // namespace fastbp

@@ -10,8 +10,8 @@ constexpr int kBlocks = 64;  // computed at a time at most: several vectors, who
 
 // Four words for each of some counters (c0, c1, step, stream), up to a whole vector of them. The count is no constant:
 // the compiler would write the loop out, and then find no vectors.
-FASTBP_INLINE void philox_blocks(uint32_t (&words)[4][kBlocks], const uint32_t* c0, const uint32_t* c1,
-                                 uint32_t step, uint32_t stream, uint64_t seed, long blocks) {
+FASTBP_INLINE void philox_blocks(uint32_t (&words)[4][kBlocks], const uint32_t* c0, const uint32_t* c1, uint32_t step,
+                                 uint32_t stream, uint64_t seed, long blocks) {
   const long count = (blocks + 15) / 16 * 16;
   uint32_t* const __restrict a = words[0], * const __restrict b = words[1];
   uint32_t* const __restrict c = words[2], * const __restrict d = words[3];

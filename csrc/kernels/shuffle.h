@@ -17,7 +17,7 @@ void shuffle(int32_t* order, long n, uint64_t seed, uint32_t index, uint32_t str
     for (int b = 0; b < kBlocks; ++b) c0[b] = static_cast<uint32_t>(block + b);
     philox_blocks(words, c0, c1, index, stream, seed, count);
     for (int half = 0; half < 2; ++half) {
-      const uint32_t* const low = words[2 * half], * const high = words[2 * half + 1];
+      const uint32_t *const low = words[2 * half], *const high = words[2 * half + 1];
       for (long b = 0; b < count; ++b) {  // (low + 2³²·high) · bound has 96 bits
         const uint64_t bound = uint64_t{2} * c0[b] + 1 + half;
         other[half][b] = static_cast<uint32_t>((high[b] * bound + (low[b] * bound >> 32)) >> 32);
