@@ -27,7 +27,9 @@ def batch(n=5):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu", "hard_shrink", SWISH], ids=str)
+@pytest.mark.parametrize(
+    "activation", ["tanh", "relu", "gelu", "hard_shrink", SWISH], ids=["tanh", "relu", "gelu", "hard_shrink", "own"]
+)
 def test_right_slopes_agree(activation, dtype):
     model = small(activation, dtype=dtype, kernel_regularizer="l2", activity_regularizer="l1")
     before = model.get_weights()
