@@ -42,6 +42,23 @@ def test_a_network_has_a_line_for_each_weight():
     assert texts == ["inputs\n3", "dense\n4", "dense_1\n10 of 20", "dense_2\n2"]
 
 
+def test_a_network_with_the_numbers_of_a_step():
+    model = Sequential([Input((3,)), Dense(4, "relu"), Dense(2)], seed=0)
+    model.compile("sgd", "mse")
+    x, y = [[1.0, -2.0, 0.5]], [[0.0, 1.0]]
+    trace = fastbp.explain(model, x, y)
+    ax = fastbp.plot_network(model, trace)
+    slopes = model.loss_and_gradients(x, y)[1][0]
+    thickest = max(ax.lines[:12], key=lambda line: line.get_linewidth())
+    assert thickest is ax.lines[int(np.abs(slopes).argmax())]
+    texts = [text.get_text() for text in ax.texts]
+    assert texts[:3] == ["1", "-2", "0.5"]
+    assert texts[-3:-1] == [f"{value:.2g}" for value in trace.prediction[0]]
+    other = Sequential([Input((3,)), Dense(4)])
+    with pytest.raises(ValueError, match="another model"):
+        fastbp.plot_network(other, trace)
+
+
 def test_weights_are_fields_of_colours_around_0(pyplot):
     model = network()
     panels = fastbp.plot_weights(model)

@@ -33,11 +33,20 @@ def _kernels(model: Any) -> list[tuple[str, Array]]:
     return found
 
 
-def plot_network(model: Any, ax: Any = None, *, most: int = 16) -> Any:
+def _traced(trace: Any) -> tuple[list[tuple[str, Array]], list[Array]]:
+    """The slopes of the matrices, and the values of the nodes before and after each, of the first sample."""
+    parts = [(layer, w) for layer in trace.layers for w in layer.weights.values() if w.old.ndim == 2]
+    values = [parts[0][0].inputs[0], *(layer.outputs[0] for layer, _ in parts)] if parts else []
+    return [(layer.name, w.gradient) for layer, w in parts], values
+
+
+def plot_network(model: Any, trace: Any = None, ax: Any = None, *, most: int = 16) -> Any:
     """Draws the units and what joins them: the thicker, the greater the weight; orange positive, blue negative.
 
     Args:
         model: a model that is built.
+        trace: of a step (``fastbp.explain(model, x, y)``): lines are the slopes of its weights then, and the units have
+            their values for its first sample written in them.
         ax: matplotlib's Axes to draw in; a new figure if not given.
         most: units of a layer that are drawn; of more the first are, and a number tells how many there are.
 
@@ -46,17 +55,23 @@ def plot_network(model: Any, ax: Any = None, *, most: int = 16) -> Any:
 
     Raises:
         ImportError: if matplotlib is missing: ``pip install 'fastbp[plot]'``.
-        ValueError: if the model has no dense layers with weights.
+        ValueError: if the model has no dense layers with weights, or the trace is of another model.
 
     >>> plot_network(model, most=8).figure.savefig("network.png")  # doctest: +SKIP
     """
     most = _data.positive_int(most, "most")
     plt = pyplot("plot_network")
     kernels = _kernels(model)
+    values: list[Array] = []
+    if trace is not None:
+        shapes = [kernel.shape for _, kernel in kernels]
+        kernels, values = _traced(trace)
+        if [kernel.shape for _, kernel in kernels] != shapes:
+            raise ValueError(f"the trace is of another model: expected matrices of {shapes}")
     widths = [kernels[0][1].shape[0], *(kernel.shape[1] for _, kernel in kernels)]
     shown = [min(width, most) for width in widths]
     if ax is None:
-        size = (1.6 + 1.8 * len(widths), 1.4 + 0.32 * max(shown))  # inches
+        size = (1.6 + 1.8 * len(widths), 1.4 + (0.45 if values else 0.32) * max(shown))  # inches
         _, ax = plt.subplots(figsize=size, layout="constrained")
     places = [np.arange(count) - (count - 1) / 2 for count in shown]
     for i, (_, kernel) in enumerate(kernels):
@@ -71,7 +86,11 @@ def plot_network(model: Any, ax: Any = None, *, most: int = 16) -> Any:
     names = ["inputs", *(name for name, _ in kernels)]
     lowest = -max(map(len, places)) / 2 - 0.6
     for i, (name, width) in enumerate(zip(names, widths, strict=True)):
-        ax.scatter(np.full(shown[i], i), -places[i], s=70, color="white", edgecolors="black", zorder=2)
+        ax.scatter(
+            np.full(shown[i], i), -places[i], s=260 if values else 70, color="white", edgecolors="black", zorder=2
+        )
+        for place, value in zip(places[i], values[i] if values else (), strict=False):
+            ax.text(i, -place, f"{value:.2g}", ha="center", va="center", fontsize=6)
         more = f"\n{shown[i]} of {width}" if width > shown[i] else f"\n{width}"
         ax.text(i, lowest, name + more, ha="center", va="top", fontsize="small")
     ax.set_xlim(-0.5, len(widths) - 0.5)
