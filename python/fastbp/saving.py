@@ -348,7 +348,7 @@ def save_weights(model: Any, filepath: Path, overwrite: bool = True) -> None:
     ...     os.listdir(folder)
     ['some.weights.safetensors']
     """
-    model.weights  # noqa: B018  # builds the model, or says what it lacks
+    model._require_network()  # builds the model, or says what it lacks
     write(filepath, _weights(model), {}, overwrite)
 
 
@@ -656,7 +656,7 @@ def save_model(model: Any, filepath: Path, overwrite: bool = True) -> None:
     ValueError: fastbp writes safetensors files: expected a path that ends in '.safetensors'; got 'model.keras'
     """
     checked_path(filepath)
-    model.weights  # noqa: B018  # builds the model, or says what it lacks
+    model._require_network()  # builds the model, or says what it lacks
     write(filepath, *_whole(model), overwrite)
 
 

@@ -283,7 +283,7 @@ def to_keras(model: Sequential) -> Any:
         import keras
     except ImportError as error:
         raise ImportError("to_keras needs Keras: pip install keras, and a backend") from error
-    model.weights  # noqa: B018  # builds the model, or says what it lacks
+    model._require_network()  # builds the model, or says what it lacks
     made = keras.Sequential(name=model.name)
     made.add(keras.Input(model._input.shape if model._input is not None else model.input_shape[1:]))
     for layer in model.layers:

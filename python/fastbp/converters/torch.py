@@ -302,7 +302,7 @@ def to_torch(model: Sequential) -> Any:
         import torch
     except ImportError as error:
         raise ImportError("to_torch needs PyTorch: pip install torch") from error
-    model.weights  # noqa: B018  # builds the model, or says what it lacks
+    model._require_network()  # builds the model, or says what it lacks
     modules = []
     for layer in model.layers:
         kind, source = type(layer).__name__, f"layer {layer.name!r}"

@@ -214,7 +214,7 @@ def _finite(weights: dict[str, npt.NDArray[Any]]) -> Weights:
 
 def _text(model: Any, qualifier: str, example: str, command: str) -> str:
     """The file, with ``@`` for the name. ``qualifier`` is what comes before ``predict``."""
-    model.weights  # noqa: B018  # builds the model, or says what it lacks
+    model._require_network()  # builds the model, or says what it lacks
     inputs, outputs = model.input_shape[1], model.output_shape[1]
     p = Program(inputs)
     with np.errstate(all="ignore"):  # what is not finite is found

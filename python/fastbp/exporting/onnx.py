@@ -196,7 +196,7 @@ def _graph(model: Any, labels: Array | None) -> tuple[Graph, dict[str, tuple[str
 def proto(model: Any, labels: Sequence[int] | Sequence[str] | None = None) -> Any:
     """The ``ModelProto`` of a model: see ``export``."""
     onnx = require_onnx()
-    model.weights  # noqa: B018  # builds the model, or says what it lacks
+    model._require_network()  # builds the model, or says what it lacks
     size = sum(weight.nbytes for weight in model.weights)
     if size > MOST_BYTES:
         raise ValueError(f"the weights take {size:,} bytes; an ONNX file holds at most {MOST_BYTES:,}")
