@@ -23,7 +23,7 @@ from benchmarks.workloads import WORKLOADS, Workload
 
 MB = 1e6
 ALIGNMENT = 64  # bytes: what rows are padded to
-PACK = 576 * 1024  # bytes a thread
+PACK = 1152 * 1024  # bytes a thread
 SLOTS = {"sgd": 0, "adam": 2}
 COLUMNS_OF_FILE = 256
 

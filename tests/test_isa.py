@@ -10,7 +10,7 @@ import pytest
 import fastbp
 from fastbp import _core
 
-VECTOR_BYTES = {"avx512": 64, "avx2": 32, "baseline": 16}
+VECTOR_BYTES = {"amx": 64, "avx512": 64, "avx2": 32, "baseline": 16}
 
 
 def run_python(code, **environment):
@@ -105,6 +105,72 @@ def test_products_of_every_shape(isa, dtype, transposed):
         # each product, of size up to 10, is rounded once.
         atol = np.finfo(dtype).eps * (2 * k + 10)
         np.testing.assert_allclose(c, exact, rtol=0, atol=atol, err_msg=f"{m} x {k} x {n}")
+
+
+needs_amx = pytest.mark.skipif("amx" not in _core.available_isas(), reason="needs AMX")
+
+
+@needs_amx
+@pytest.mark.parametrize("transposed", [False, True])
+def test_products_in_pieces_of_every_shape(transposed):
+    """Panels and tiles that are whole or not, several blocks of k and of columns; as exact as products of floats."""
+    rng = np.random.default_rng(0)
+    shapes = [
+        (m, k, n) for m in (1, 15, 16, 17, 32, 47, 80) for k in (1, 31, 32, 33, 100) for n in (1, 16, 33, 64, 100)
+    ]
+    shapes += [(40, 1000, 70), (33, 300, 900), (70, 384, 64), (70, 385, 64)]
+    for m, k, n in shapes:
+        a = rng.normal(size=(k, m) if transposed else (m, k)).astype(np.float32)
+        b = rng.normal(size=(k, n)).astype(np.float32)
+        exact = (a.T if transposed else a).astype(np.float64) @ b.astype(np.float64)
+        c = _core.product(a, b, transposed, "amx", True)
+        atol = np.finfo(np.float32).eps * (2 * k + 10)  # as test_products_of_every_shape
+        np.testing.assert_allclose(c, exact, rtol=0, atol=atol, err_msg=f"{m} x {k} x {n}")
+
+
+@needs_amx
+def test_pieces_keep_all_digits_of_a_float():
+    """Single products, of floats whose 24 digits all count: what is left out is below 2⁻²⁴ of them."""
+    rng = np.random.default_rng(0)
+    a = np.diag(rng.uniform(1, 2, 32)).astype(np.float32)
+    b = rng.uniform(-2, 2, (32, 32)).astype(np.float32) * 2.0 ** rng.integers(-60, 60, (32, 32)).astype(np.float32)
+    exact = np.diag(a).astype(np.float64)[:, None] * b
+    np.testing.assert_allclose(_core.product(a, b, False, "amx", True), exact, rtol=np.finfo(np.float32).eps)
+
+
+@needs_amx
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_shows_in_products_in_pieces(value):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 40, 40)).astype(np.float32)
+    a[3, 5] = value
+    assert np.isnan(_core.product(a, b, False, "amx", True)[3]).all()
+    assert np.isfinite(np.delete(_core.product(a, b, False, "amx", True), 3, axis=0)).all()
+
+
+@needs_amx
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_wide_networks_use_the_matrix_unit(activation):
+    """They learn the same as by vectors, to rounding, but not with the same bits; narrow ones with the same bits."""
+    x = np.random.default_rng(0).normal(size=(400, 96)).astype(np.float32)
+    y = np.tanh(x[:, :40])
+
+    def trained(isa, width):
+        layers = [fastbp.Dense(width, activation), fastbp.Dense(width, activation), fastbp.Dense(40)]
+        model = fastbp.Sequential([fastbp.Input((96,)), *layers], seed=0)
+        model._isa = isa
+        model._rebuild()
+        model.compile(fastbp.SGD(0.1, momentum=0.5), "mse")
+        model.fit(x, y, batch_size=128, epochs=3, verbose=0)
+        return np.concatenate([w.ravel() for w in model.get_weights()]), model.predict(x)
+
+    for width, same in ((20, True), (256, False)):
+        (w, out), (w_amx, out_amx) = trained("avx512", width), trained("amx", width)
+        assert np.array_equal(w, w_amx) == np.array_equal(out, out_amx) == same
+        np.testing.assert_allclose(
+            w_amx, w, rtol=0, atol=2e-6
+        )  # 12 steps; the rounding of weights up to 0.25 is 1.5e-8
+        np.testing.assert_allclose(out_amx, out, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

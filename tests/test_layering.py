@@ -47,6 +47,7 @@ NN_ORDER = [
 PER_ISA = {
     "vec.h",
     "vec_math.h",
+    "gemm_pieces.h",
     "gemm_tile.h",
     "activations.h",
     "flat.h",

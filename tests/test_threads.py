@@ -54,7 +54,14 @@ def test_any_number_of_threads_gives_the_same_bits(isa, optimizer, store):
 
 @pytest.mark.parametrize(
     ("widths", "n", "batch"),
-    [((3, 1), 5, 5), ((1, 1, 1), 40, 1), ((20, 700, 2), 40, 16), ((300, 200, 10), 300, 300), ((5, 17, 9, 3), 33, 8)],
+    [
+        ((3, 1), 5, 5),
+        ((1, 1, 1), 40, 1),
+        ((20, 700, 2), 40, 16),
+        ((300, 200, 10), 300, 300),
+        ((200, 300, 130, 100), 330, 150),
+        ((5, 17, 9, 3), 33, 8),
+    ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_shares_may_be_empty_or_uneven(widths, n, batch, dtype):

@@ -133,7 +133,10 @@ Numbers metric(const py::array& outputs, const py::array& targets, const std::op
 }
 
 template <typename T>
-py::array product(const py::array& a_array, const py::array& b_array, bool transpose_a, const std::string& isa) {
+py::array product(const py::array& a_array, const py::array& b_array, bool transpose_a, const std::string& isa,
+                  bool in_pieces) {
+  const Kernels<T>& kernels = kernels_of<T>(table_of(isa));
+  if (in_pieces && !kernels.product_in_pieces) throw std::invalid_argument("no products in pieces here");
   const MatrixView<const T> a = matrix_of<T>(a_array, "a");
   const Padded<T> b(matrix_of<T>(b_array, "b"));
   Product<T> p = {};
@@ -145,7 +148,7 @@ py::array product(const py::array& a_array, const py::array& b_array, bool trans
   p.b = b.view.data, p.b_stride = b.view.stride;
   const AlignedBuffer<T> pack(kPackBytes / sizeof(T));
   p.pack = pack.data();
-  kernels_of<T>(table_of(isa)).product(p);
+  (in_pieces ? kernels.product_in_pieces : kernels.product)(p);
   return c.array();
 }
 
@@ -257,10 +260,11 @@ void register_kernels(py::module_& m) {
       py::arg("sample_weight") = py::none(), py::arg("isa") = "", "The sums that a metric is computed from.");
   m.def(
       "product",
-      [](const py::array& a, const py::array& b, bool transpose_a, const std::string& isa) {
-        return by_dtype(a, [&](auto t) { return product<decltype(t)>(a, b, transpose_a, isa); });
+      [](const py::array& a, const py::array& b, bool transpose_a, const std::string& isa, bool in_pieces) {
+        return by_dtype(a, [&](auto t) { return product<decltype(t)>(a, b, transpose_a, isa, in_pieces); });
       },
-      py::arg("a"), py::arg("b"), py::arg("transpose_a"), py::arg("isa") = "", "a·b or aᵀ·b.");
+      py::arg("a"), py::arg("b"), py::arg("transpose_a"), py::arg("isa") = "", py::arg("in_pieces") = false,
+      "a·b or aᵀ·b; in_pieces: by the matrix unit, if the instruction set has one and a is of float32.");
   m.def(
       "transpose",
       [](const py::array& x, const std::string& isa) {

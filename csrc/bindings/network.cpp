@@ -13,8 +13,6 @@
 namespace fastbp {
 namespace {
 
-constexpr long kPredictRows = 512;  // rows at a time: enough for the product, few enough for the caches
-
 // `function(y, slopes or None, x)` fills arrays (samples, nodes).
 template <typename T>
 ElementFunction<T> element_function(py::object function) {
@@ -192,12 +190,12 @@ void register_network_of(py::module_& m, const char* name) {
             } else {
               Poll poll = signal_poll();
               py::gil_scoped_release release;  // both arrays are held by this call
-              self.predict(out, x, batch > 0 ? batch : kPredictRows, threads, poll);
+              self.predict(out, x, batch, threads, poll);
             }
             return result;
           },
           py::arg("x"), py::arg("batch") = 0, py::arg("threads") = 1,
-          "The outputs for x (n, in), (n, out); `batch` rows at a time, on so many threads at most.");
+          "The outputs for x (n, in), (n, out); up to `batch` rows at a time, or 512, on so many threads at most.");
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ class PyNetwork : public Network<T> {
   void predict_few(MatrixView<T> out, const Inputs<T>& x) {
     if (!quick_) quick_.emplace(this->stack(), kQuickRows, samples_in_rows, Workspace<T>::Use::inference);
     Poll nothing([] {});
-    this->predict(out, x, *quick_, nothing);
+    this->predict(out, x, *quick_, x.rows(), nothing);
   }
 
  private:

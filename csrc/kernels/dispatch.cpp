@@ -1,8 +1,13 @@
 #include "kernels/dispatch.h"
 
+#if defined(__x86_64__)
+#include "kernels/amx.h"
+#endif
+
 namespace fastbp {
 
 #if defined(__x86_64__)
+KernelTable kernel_table_amx();
 KernelTable kernel_table_avx512();
 KernelTable kernel_table_avx2();
 #endif
@@ -16,14 +21,18 @@ struct Candidate {
   bool (*runs_here)();
 };
 
+#if defined(__x86_64__)
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
 // Best first. The names are those of CMakeLists.txt.
 constexpr Candidate kCandidates[] = {
 #if defined(__x86_64__)
-    {"avx512", kernel_table_avx512,
-     [] {
-       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-     }},
+    {"amx", kernel_table_amx, [] { return has_avx512() && may_use_amx(); }},
+    {"avx512", kernel_table_avx512, has_avx512},
     {"avx2", kernel_table_avx2, [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }},
 #endif
     {"baseline", kernel_table_baseline, [] { return true; }},

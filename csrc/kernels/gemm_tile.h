@@ -28,11 +28,13 @@ constexpr long kBlockBytes = 512 * 1024;  // the columns of B that all panels of
 // and enough panels share the copy. A panel of A is copied where its rows are far apart: read in place, each line would
 // come twice, and often from another page. Measured on a core with 48 KB of L1 and 2 MB of L2: 256x1024x2048 73 -> 165
 // GFLOP/s, 2048x256x2048 (A by columns) 150 -> 180, of a peak of 200.
-constexpr long kPackedBytes = kPackBytes - 64 * 1024;  // for B, half of a small L2; the rest is for A
-constexpr long kPackedDepth = 512;                     // rows of B at a time: 8 x 512 floats of A are a third of L1
-constexpr long kPackFromRows = 48;                     // panels that share the copy: six or more
-constexpr long kPackFromBytes = 256 * 1024;            // of B
-constexpr long kPackFromStride = 2048;                 // bytes from one row of A to the next
+constexpr long kPackedBytes = 512 * 1024;    // of B, half of a small L2
+constexpr long kPackedPairBytes = 64 * 1024;  // of A
+constexpr long kPackedDepth = 512;            // rows of B at a time: 8 x 512 floats of A are a third of L1
+constexpr long kPackFromRows = 48;            // panels that share the copy: six or more
+constexpr long kPackFromBytes = 256 * 1024;   // of B
+constexpr long kPackFromStride = 2048;        // bytes from one row of A to the next
+static_assert(kPackedBytes + kPackedPairBytes <= kPackBytes);
 
 // What a sum starts from: start(m, n) = data[m·row + n·col], with col 0 or 1; data null: 0.
 template <typename T>
@@ -129,7 +131,7 @@ struct Packing {
     constexpr long item = static_cast<long>(sizeof(T));
     const long whole = p.k > 0 ? p.k : 1;
     const long depth = p.c && p.k >= kPackedDepth * 3 / 2 ? kPackedDepth : whole;
-    if (!p.pack || 2 * depth * kTileRows * item > kPackBytes - kPackedBytes) return {false, false, whole};
+    if (!p.pack || 2 * depth * kTileRows * item > kPackedPairBytes) return {false, false, whole};
     const bool b = p.m >= kPackFromRows && p.k * padded<T>(p.n) * item >= kPackFromBytes &&
                    depth * kBlockStep<T> * item <= kPackedBytes;
     const bool a = p.a_row == 1 && p.n > kLanes<T> && (b || p.a_col * item >= kPackFromStride);

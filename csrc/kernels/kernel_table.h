@@ -12,7 +12,7 @@ namespace fastbp {
 constexpr long kPadBytes = 64;
 
 // Memory that a product may pack its operands into.
-constexpr long kPackBytes = 512 * 1024 + 64 * 1024;
+constexpr long kPackBytes = 1152 * 1024;
 
 // Called with each finished panel of a product: rows [row, row + rows) and columns [col, col + cols) of C, at c.
 struct Finish {
@@ -200,6 +200,10 @@ struct List {
 template <typename T>
 struct Kernels {
   void (*product)(const Product<T>&);
+  // Large products by another unit of the machine, where it has one (else null). They are rounded otherwise, so whether
+  // that pays is to be asked of a whole product, not of a member's share of it.
+  void (*product_in_pieces)(const Product<T>&);
+  bool (*pays_in_pieces)(const Product<T>&);
   // c[m, n] = Σ_k a[m, k]·b[n, k], for few m; rows of a and b padded with 0.
   void (*dots)(T* c, long c_stride, const T* a, long a_stride, const T* b, long b_stride, long m, long n, long k);
   // c[r] = bias[r] + Σ v·b[column] over the entries of row index[r]; index null: r itself; bias null: 0. Whole vectors.

@@ -65,6 +65,8 @@ constexpr MathKernel<T> kMath[] = {
 template <typename T>
 constexpr Kernels<T> kernels() {
   return {product<T>,
+          nullptr,
+          nullptr,
           dots<T>,
           sparse_product<T>,
           transpose<T>,

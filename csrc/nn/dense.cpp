@@ -28,6 +28,10 @@ long Dense<T>::kept(long samples, Layout layout, bool training) const {
   return training && activation_.kernel->keeps_slope ? slopes.rows * slopes.stride : 0;
 }
 
+// Of so many samples in rows, the number does not matter to how a product is computed: so a prediction does not depend
+// on the size of the batches.
+constexpr long kManyRows = 512;
+
 // Members share the nodes of a layer, forward and back: so each reads and updates its own columns of w, which stay in
 // its cache. Only dx takes all of w.
 template <typename T>
@@ -64,7 +68,8 @@ void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& 
                             samples_in_rows);  // any block of elements
     };
   }
-  shared_product(pass.kernels, p, in_columns ? Cut::rows : Cut::columns, pass.me);
+  shared_product(pass.kernels, p, in_columns ? Cut::rows : Cut::columns, pass.me,
+                 in_columns ? 0 : std::min(pass.batch, kManyRows));
   if (!pass.logits && activation_.whole_samples()) {
     pass.me.wait();
     const long samples = in_columns ? y.cols : y.rows;

@@ -76,7 +76,7 @@ Pass<T> Network<T>::pass(const Workspace<T>& ws, bool training, long batch, long
 }
 
 template <typename T>
-void Network<T>::predict(MatrixView<T> out, const Inputs<T>& x, const Workspace<T>& ws, Poll& poll) const {
+void Network<T>::predict(MatrixView<T> out, const Inputs<T>& x, const Workspace<T>& ws, long all, Poll& poll) const {
   const Member me = Member::alone();
   Failure failure;
   const bool in_place = stack_.reads_any_rows(false);
@@ -89,9 +89,9 @@ void Network<T>::predict(MatrixView<T> out, const Inputs<T>& x, const Workspace<
       in = ws.x(rows);
       for (long r = 0; r < rows; ++r) copy_row(in.row(r), from.row(r), from.cols);
     }
-    const SparseBatch<T> batch = {part.sparse, nullptr, nullptr};
-    Pass<T> each = pass(ws, false, rows, first, &failure, me);
-    if (x.is_sparse()) each.x = &batch;
+    const SparseBatch<T> sparse = {part.sparse, nullptr, nullptr};
+    Pass<T> each = pass(ws, false, all, first, &failure, me);
+    if (x.is_sparse()) each.x = &sparse;
     const MatrixView<T> y = stack_.forward(ws.tape(), in, each);
     failure.rethrow();
     for (long r = 0; r < rows; ++r) copy_row(out.row(first + r), static_cast<const T*>(y.row(r)), y.cols);
@@ -107,7 +107,8 @@ void Network<T>::predict(MatrixView<T> out, const Inputs<T>& x, long batch, int 
   const long most = (n + size - 1) / size + kShareUnit;  // rows of a share
   std::vector<Workspace<T>> workspaces;
   for (int i = 0; i < size; ++i) {
-    workspaces.emplace_back(stack_, std::min(batch, most), samples_in_rows, Workspace<T>::Use::inference);
+    workspaces.emplace_back(stack_, std::min(std::max(batch, kPredictRows), most), samples_in_rows,
+                            Workspace<T>::Use::inference);
   }
   Failure failure;
   run_team(size, [&](const Member& me) {
@@ -117,7 +118,7 @@ void Network<T>::predict(MatrixView<T> out, const Inputs<T>& x, long batch, int 
       if (failure.happened()) throw Stopped();
     });
     try {
-      predict(out.rows_from(rows.first, rows.count()), x.rows_from(rows.first, rows.count()), workspaces[me.rank()],
+      predict(out.rows_from(rows.first, rows.count()), x.rows_from(rows.first, rows.count()), workspaces[me.rank()], n,
               me.leads() ? poll : own);
     } catch (const Stopped&) {
     } catch (...) {

@@ -32,6 +32,8 @@ struct Inputs {
   }
 };
 
+constexpr long kPredictRows = 512;  // at a time: enough for the product, few enough for the caches
+
 template <typename T>
 class Network {
  public:
@@ -65,8 +67,9 @@ class Network {
   Pass<T> pass(const Workspace<T>& ws, bool training, long batch, long first_sample, Failure* failure,
                const Member& me) const;
 
-  // out (rows, outputs) = the network's output for x, on this thread, in batches of the workspace's size.
-  void predict(MatrixView<T> out, const Inputs<T>& x, const Workspace<T>& ws, Poll& poll) const;
+  // out (rows, outputs) = the network's output for x, on this thread, in batches of the workspace's size. x may be a
+  // part of what is predicted in batches of `batch` rows.
+  void predict(MatrixView<T> out, const Inputs<T>& x, const Workspace<T>& ws, long batch, Poll& poll) const;
 
   // The same on up to `threads` threads, `batch` rows at a time, with workspaces of its own.
   void predict(MatrixView<T> out, const Inputs<T>& x, long batch, int threads, Poll& poll) const;

@@ -10,9 +10,13 @@ namespace fastbp {
 enum class Cut { rows, columns };
 
 // Computes the member's part of a product, a range of C's rows or columns. The bits of C do not depend on the cut:
-// every element is one sum over k, in order.
+// every element is one sum over k, in order, and how it is computed is decided for all of them: by `rows`, where p
+// itself is but a part of so many.
 template <typename T>
-void shared_product(const Kernels<T>& kernels, Product<T> p, Cut cut, const Member& me) {
+void shared_product(const Kernels<T>& kernels, Product<T> p, Cut cut, const Member& me, long rows = 0) {
+  Product<T> whole = p;
+  if (rows > 0) whole.m = rows;
+  const bool in_pieces = kernels.product_in_pieces && kernels.pays_in_pieces(whole);
   const Range own = me.share(cut == Cut::columns ? p.n : p.m, kShareUnit);
   if (cut == Cut::columns) {
     if (p.c) p.c += own.first;
@@ -27,7 +31,7 @@ void shared_product(const Kernels<T>& kernels, Product<T> p, Cut cut, const Memb
     p.finish.row += own.first;
     p.m = own.count();
   }
-  if (p.m > 0 && p.n > 0) kernels.product(p);
+  if (p.m > 0 && p.n > 0) (in_pieces ? kernels.product_in_pieces : kernels.product)(p);
 }
 
 }  // namespace fastbp
