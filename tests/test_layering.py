@@ -18,6 +18,7 @@ MAY_INCLUDE = {  # folder: the folders it knows
 }
 NN_ORDER = [
     "cost",
+    "pace",
     "constraint",
     "failure",
     "optimizer",

@@ -10,6 +10,7 @@
 #include "bindings/arrays.h"
 #include "bindings/network.h"
 #include "bindings/register.h"
+#include "nn/pace.h"
 
 namespace fastbp {
 namespace {
@@ -269,6 +270,22 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
 }  // namespace
 
 void register_trainer(py::module_& m) {
+  m.def(
+      "pace_of",
+      [](double gain, double alone, double shared, long steps) {
+        std::vector<std::pair<bool, long>> stretches;
+        Pace pace(gain);
+        for (long left = steps; left > 0; left -= stretches.back().second) {
+          const Pace::Stretch stretch = pace.next(left);
+          pace.record(stretch, static_cast<double>(stretch.steps) * (stretch.shared ? shared : alone));
+          stretches.emplace_back(stretch.shared, stretch.steps);
+        }
+        return stretches;
+      },
+      py::arg("gain"), py::arg("alone"), py::arg("shared"), py::arg("steps"),
+      "How so many steps are taken that need `alone` seconds each by one thread and `shared` by a team, which was "
+      "expected "
+      "to be `gain` times as fast: whether by the team, and how many.");
   m.def(
       "plan_of",
       [](long batch, long gradients) {

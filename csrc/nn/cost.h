@@ -14,21 +14,21 @@ struct Cost {
 
 constexpr int kMostMembers = 1 << 10;
 
-// The size of team, at most `most`, that is expected to be done first; a larger one must be worth a tenth.
-//
 // Measured on two cores of a server: a barrier takes 0.2 µs and unevenness as much again; what the other core has in
 // its cache comes at 11 GB/s.
-inline int best_team_size(const Cost& cost, int most) {
+inline double seconds(const Cost& cost, int size) {
   constexpr double kBarrier = 0.5e-6;
   constexpr double kBytes = 11e9;
   constexpr double kThread = 60e-6;  // to make one
-  const auto seconds = [&](int size) {
-    const double shared = size > 1 ? cost.barriers * kBarrier + cost.traffic / kBytes : 0.0;
-    return (cost.work / (cost.rate * size) + shared) * static_cast<double>(cost.steps) + kThread * (size - 1);
-  };
+  const double shared = size > 1 ? cost.barriers * kBarrier + cost.traffic / kBytes : 0.0;
+  return (cost.work / (cost.rate * size) + shared) * static_cast<double>(cost.steps) + kThread * (size - 1);
+}
+
+// The size of team, at most `most`, that is expected to be done first; a larger one must be worth a tenth.
+inline int best_team_size(const Cost& cost, int most) {
   int best = 1;
   for (int size = 2; size <= most && size <= cost.members; ++size) {
-    if (seconds(size) < 0.9 * seconds(best)) best = size;
+    if (seconds(cost, size) < 0.9 * seconds(cost, best)) best = size;
   }
   return best;
 }

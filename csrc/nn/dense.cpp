@@ -135,7 +135,7 @@ void Dense<T>::node_slopes(MatrixView<T> dz, MatrixView<T> dy, const T* a, const
     }
     return;
   }
-  constexpr long block = 8;  // of nodes, so that their slopes are still in a cache when they are transposed
+  constexpr long block = 16;  // of nodes, so that their slopes are still in a cache when they are transposed
   for (long i = nodes.first, count; i < nodes.last; i += count) {
     count = nodes.last - i < 2 * block ? nodes.last - i : block;
     if (!by_sample && !pass.logits) {

@@ -1,6 +1,7 @@
 #include "nn/trainer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <exception>
 #include <stdexcept>
@@ -96,34 +97,59 @@ Totals Trainer<T>::run(const Samples<T>& samples, const int32_t* order, long bat
     }
   }
   Totals totals(totals_);
-  Failure failure;
-  run_team(team_size_, [&](const Member& me) {
-    const FlushDenormals flush;
-    for (long b = first; b < last; ++b) {
-      Batch batch = {samples, order, b * batch_size, std::min(batch_size, n - b * batch_size)};
-      const double scale = scale_of(batch);
-      batch.scale = settings_.loss_weight * scale;
-      batch.penalties = {1, scale};
-      if (b == first || mode == Mode::train) update_.measure(me);  // before any member can change a weight
-      step(batch, mode, totals, failure, me);
-      if (me.leads() && !failure.happened()) {
-        try {
-          poll();
-        } catch (...) {
-          failure.report(std::current_exception());
-        }
+  // Members must see the same, or one would wait for another that has left: so each of these is written between
+  // barriers that all take part in after they have read it.
+  Failure failure, interruption;
+  const auto one = [&](long b, const Member& me) {
+    Batch batch = {samples, order, b * batch_size, std::min(batch_size, n - b * batch_size)};
+    const double scale = scale_of(batch);
+    batch.scale = settings_.loss_weight * scale;
+    batch.penalties = {1, scale};
+    if (b == first || mode == Mode::train) update_.measure(me);  // before any member can change a weight
+    const bool done = step(batch, mode, totals, failure, me);
+    if (done && me.leads()) {
+      try {
+        poll();
+      } catch (...) {
+        interruption.report(std::current_exception());
       }
-      me.wait();  // the batch is done, and all see whether there was an error
-      if (failure.happened()) break;
+    }
+    me.wait();  // the batch is done
+    return done && !interruption.happened();
+  };
+  Pace& pace = habits_[static_cast<int>(mode)].pace;
+  const bool tries = team_size_ > 1 && !forces_team_;
+  Pace::Stretch stretch = {true, last - first};
+  bool goes_on = true;
+  run_team(team_size_, [&](const Member& me) {
+    using Clock = std::chrono::steady_clock;
+    const FlushDenormals flush;
+    for (long b = first; b < last && goes_on; b += stretch.steps) {
+      if (tries) {
+        me.wait();  // nobody reads the last stretch any more
+        if (me.leads()) stretch = pace.next(last - b);
+        me.wait();
+      }
+      const Clock::time_point start = Clock::now();
+      if (stretch.shared || me.leads()) {
+        const Member by = stretch.shared ? me : Member::alone();
+        bool done = true;
+        for (long i = 0; i < stretch.steps && done; ++i) done = one(b + i, by);
+        if (me.leads()) goes_on = done;
+      }
+      if (!tries) return;
+      if (me.leads()) pace.record(stretch, std::chrono::duration<double>(Clock::now() - start).count());
+      me.wait();
     }
   });
+  interruption.rethrow();
   failure.rethrow();
   return totals;
 }
 
-// One member's share of one batch. If a function of the user's fails, the batch changes nothing.
+// One member's share of one batch. If a function of the user's fails, the batch changes nothing; false for all members.
 template <typename T>
-void Trainer<T>::step(const Batch& batch, Mode mode, Totals& totals, Failure& failure, const Member& me) {
+bool Trainer<T>::step(const Batch& batch, Mode mode, Totals& totals, Failure& failure, const Member& me) {
   const long chunks = plan_.chunks(batch.count);
   const int groups = plan_.groups_for(batch.count);
   const bool together = plan_.groups == 1;
@@ -153,13 +179,13 @@ void Trainer<T>::step(const Batch& batch, Mode mode, Totals& totals, Failure& fa
     }
   }
   me.wait();
-  if (failure.happened()) return;
+  if (failure.happened()) return false;
   if (me.leads()) {
     for (long i = 0; i < chunks * totals_; ++i) totals[i % totals_] += chunk_totals_[i];
     totals[0] += update_.penalty(batch.penalties) * static_cast<double>(batch.count);
     if (mode == Mode::train) network_->set_draws(network_->draws() + 1);
   }
-  if (mode == Mode::evaluate) return;
+  if (mode == Mode::evaluate) return true;
   if (!fused) {
     update_.collect(other_groups_, me);
     if (mode == Mode::gradients) update_.penalize(batch.penalties, me);
@@ -168,6 +194,7 @@ void Trainer<T>::step(const Batch& batch, Mode mode, Totals& totals, Failure& fa
     if (mode == Mode::train) update_.apply(me);
   }
   if (mode == Mode::train) update_.finish(me);
+  return true;
 }
 
 // A part of a batch through the network, forward and (but for evaluation) back.
@@ -325,6 +352,17 @@ T* Trainer<T>::gradients_of(int group) const {
   return group == 0 ? network_->arena().gradients() : group_gradients_[group - 1].data();
 }
 
+template <typename T>
+int Trainer<T>::team_for(const Cost& cost, long batch, Mode mode) {
+  const int size = best_team_size(cost, threads_);
+  if (size == 1) return 1;
+  Habit& habit = habits_[static_cast<int>(mode)];
+  if (habit.batch != batch || habit.team != size) habit = {batch, size, Pace(seconds(cost, 1) / seconds(cost, size))};
+  if (habit.pace.wants_team(cost.steps)) return size;
+  habit.pace.skip(cost.steps);
+  return 1;
+}
+
 // Decides how batches go through the network, and makes room for it.
 template <typename T>
 void Trainer<T>::prepare(const Samples<T>& samples, long batch, Mode mode, long steps) {
@@ -339,7 +377,7 @@ void Trainer<T>::prepare(const Samples<T>& samples, long batch, Mode mode, long 
   const double entries = gathers ? -1 : static_cast<double>(samples.x.entries()) * share;
   const bool updates = !optimizer_.ignores_zero(0) || store_gradients_ || update_.needs_gradients();
   const Cost cost = network_->cost(batch, plan_, backward, steps, entries, updates);
-  team_size_ = forces_team_ ? threads_ : best_team_size(cost, threads_);
+  team_size_ = forces_team_ ? threads_ : team_for(cost, batch, mode);
   size_t spaces = plan_.groups == 1 ? 1 : team_size_;
   int members = plan_.groups == 1 ? team_size_ : 1;
   long chunk = plan_.chunk;

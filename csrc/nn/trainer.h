@@ -11,6 +11,7 @@
 #include "core/poll.h"
 #include "nn/network.h"
 #include "nn/optimizer.h"
+#include "nn/pace.h"
 #include "nn/update.h"
 
 namespace fastbp {
@@ -84,7 +85,8 @@ class Trainer {
   bool store_gradients() const { return store_gradients_; }
   void set_store_gradients(bool store) { store_gradients_ = store; }
 
-  // The most threads that a call may take.
+  // The most threads that a call may take. As many as are expected to be worth it are made; where they turn out not to
+  // be, their leader goes on alone.
   void set_threads(int most) { threads_ = most; }
 
   // Whether a call takes as many as that even where fewer would be done sooner; for tests.
@@ -129,7 +131,14 @@ class Trainer {
 
   Totals run(const Samples<T>& samples, const int32_t* order, long batch_size, long first, long last, Mode mode,
              Poll& poll);
-  void step(const Batch& batch, Mode mode, Totals& totals, Failure& failure, const Member& me);
+  // What has been found out about teams of a size, for batches of a size.
+  struct Habit {
+    long batch = 0;
+    int team = 0;
+    Pace pace;
+  };
+  int team_for(const Cost& cost, long batch, Mode mode);
+  bool step(const Batch& batch, Mode mode, Totals& totals, Failure& failure, const Member& me);
   struct Gradients {
     T* store = nullptr;  // where; null: applied as they are computed
     bool accumulate = false;
@@ -160,6 +169,7 @@ class Trainer {
   int threads_ = 1;
   bool forces_team_ = false;
   int team_size_ = 1;
+  Habit habits_[3];  // by mode
   Plan plan_ = {};
   std::vector<Workspace<T>> workspaces_;           // one for the team, or one for each member
   std::vector<AlignedBuffer<T>> group_gradients_;  // of all groups but the first, whose are the arena's
