@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import fastbp
+from fastbp import layers
 from fastbp.tracing.worked import relu_example, sigmoid_example
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -170,7 +171,7 @@ def test_enter_and_click_show_the_chain_rule(open_page):
         "new weight = weight − learning rate × slope = 2 − 0.01×36 = 1.64"
     ) or page.derivation.replace(" ", "").endswith("=6×1×6=36newweight=weight−learningrate×slope=2−0.01×36=1.64")
     assert "chosen" in page.one("[data-edge='2,2']").get_attribute("class")
-    assert [page.one(f"#{name}").get_attribute("value") for name in ("layer", "from", "to")] == ["2", "2", "0"]
+    assert [page.one(f"#{name}").get_attribute("value") for name in ("layer", "from", "to")] == ["2", "1,2", "0"]
     webdriver.ActionChains(page.chrome).move_to_element(page.one("[data-node='1,1']")).click().perform()
     text = page.derivation.replace(" ", "")
     assert text.startswith("node1ofhidden_1sum=Σvaluefeedingin×weight+bias=1×1+2×(−2)+0=−3value=relu(sum)=relu(−3)=0")
@@ -192,7 +193,7 @@ def test_lists_choose_too(open_page):
     page = open_page(relu_example())
     page.choose("layer", 1)
     assert page.derivation.startswith("node 0 of hidden_1")
-    page.choose("from", 1)
+    page.choose("from", "0,1")
     assert page.derivation.startswith("weight from input 1 to node 0 of hidden_1")
     page.choose("to", 2)
     assert page.derivation.startswith("weight from input 1 to node 2 of hidden_1")
@@ -249,7 +250,7 @@ def test_phone(open_page, make):
     for _ in range(3):
         page.key(Keys.ARROW_RIGHT)
     page.choose("layer", 2)
-    page.choose("from", 1)
+    page.choose("from", "1,1")
     assert page.run("return document.documentElement.scrollWidth") <= 390
     for name in ("back", "play", "next", "theme", "layer", "from", "to", "lines"):
         box = page.one(f"#{name}").rect
@@ -301,6 +302,44 @@ def test_every_depth_from_end_to_end(open_page, depth):
         page.key(Keys.ARROW_RIGHT)
     assert all(text for column in range(depth + 1) for text in page.numbers(column))
     assert all(text for column in range(depth + 1) for text in page.numbers(column, "back"))
+
+
+def test_residual_blocks_are_opened(open_page):
+    model = fastbp.Sequential(
+        [
+            fastbp.Input((1,)),
+            fastbp.Dense(2, use_bias=False, name="before"),
+            layers.Residual([fastbp.Dense(2, use_bias=False, name="inner")], name="block"),
+            layers.Residual([fastbp.Dense(1, use_bias=False)], name="narrower"),
+        ],
+        dtype="float64",
+    )
+    model.set_weights([[[2, 1]], [[3, 0], [0, 1]], [[1], [1]], [[1], [-1]]])
+    model.compile("sgd", "mse")
+    page = open_page(fastbp.explain(model, [[1.0]], [[15.0]]))  # 2 and 1; 8 and 2; 10 + 6 = 16
+    heads = [e.text for e in page.all("svg .head")]
+    assert heads == ["input", "before", "block/inner", "block", "narrower/dense", "narrower"]
+    assert len(page.all("[data-edge^='6,']")) == len(page.all("[data-edge^='7,']")) == 2
+    page.key(*[Keys.ARROW_RIGHT] * 3)
+    assert "the sum of block: what its layers made, and what comes past them from before." in page.caption
+    assert page.numbers(3) == ["8", "2"]
+    assert len(page.all(".edge.past.active")) == 2
+    page.key(*[Keys.ARROW_RIGHT] * 4)
+    assert "goes back both into its layers and past them to block, through the projection." in page.caption
+    page.key(*[Keys.ARROW_RIGHT] * 3)
+    assert page.caption.endswith("There what came past the layers of block is added.")
+    assert page.numbers(2, "back") == ["4", "0"]  # 2·(1 + 1), 2·(1 - 1)
+    assert page.numbers(1, "back") == ["16", "0"]  # 3·4 + 4
+    page.choose("layer", 5)
+    assert [e.text for e in page.all("#from option")] == ["the node itself", "node 0 of block", "node 1 of block"]
+    page.choose("from", "6,1")
+    assert page.derivation.startswith("weight from node 1 of block to node 0 of narrower, past its layers")
+    assert page.derivation.replace(" ", "").endswith("=−1−0.01×4=−1.04")
+    page.one("[data-edge='7,0']").send_keys(Keys.ENTER)
+    assert page.derivation.startswith("weight from node 0 of block to node 0 of narrower, past its layers")
+    page.one("[data-node='1,0']").send_keys(Keys.ENTER)
+    text = page.derivation.replace(" ", "")
+    assert "slopeoftheloss=slopethroughblock/inner+slopepastthelayersofblock=12+4=16" in text
 
 
 def test_names_are_text_and_nothing_else(open_page):
