@@ -18,6 +18,7 @@ from fastbp.layers import Dense, Input, Normalization
 from fastbp.models import Sequential
 from fastbp.optimizers import Adam
 from fastbp.saving import load_model
+from fastbp.tables.dates import DAY, shown
 from fastbp.tables.reading import read_table
 from fastbp.tables.schema import Schema
 
@@ -148,6 +149,9 @@ def _described(schema: Schema, missing: dict[str, int]) -> list[str]:
         if feature.kind == "category":
             names = ["(missing)" if category is None else category for category in feature.categories]
             detail = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+        elif feature.kind == "date":
+            detail = ", ".join([f"days since {shown(feature.origin)}", *feature.parts[1:]])
+            detail += f"; missing become {shown(feature.origin + DAY * feature.fill)}, the median" if count else ""
         else:
             detail = f"missing become {feature.fill:.6g}, the median" if count else ""
         rows.append((feature.name, feature.kind, str(feature.width), str(count or ""), detail))
