@@ -1,61 +1,27 @@
 """The page of a trace in a browser: what is seen after keys and clicks, light and dark, wide and narrow."""
 
-import shutil
 import time
 
 import numpy as np
 import pytest
+from browser import webdriver
 
 import fastbp
 from fastbp import layers
 from fastbp.tracing.worked import relu_example, sigmoid_example
 
-webdriver = pytest.importorskip("selenium.webdriver")
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-if not (BROWSER and DRIVER):
-    pytest.skip("no chromium with its driver", allow_module_level=True)
-
-from selenium.webdriver.common.by import By  # noqa: E402  # after the skips
-from selenium.webdriver.common.keys import Keys  # noqa: E402
+if webdriver:
+    from selenium.webdriver.common.keys import Keys
 
 
-@pytest.fixture(scope="module")
-def chrome():
-    options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.binary_location = BROWSER
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER)) as driver:
-        yield driver
+class TracePage:
+    """The page of a trace in the browser, and what is to be read on it."""
 
+    def __init__(self, page):
+        self.page = page
 
-class Page:
-    """A page in the browser, and what can be done with it."""
-
-    def __init__(self, chrome, path):
-        self.chrome = chrome
-        chrome.get(path.as_uri())
-
-    def one(self, selector):
-        return self.chrome.find_element(By.CSS_SELECTOR, selector)
-
-    def all(self, selector):
-        return self.chrome.find_elements(By.CSS_SELECTOR, selector)
-
-    def key(self, *keys):
-        for key in keys:
-            self.one("body").send_keys(key)
-
-    def click(self, selector):
-        self.one(selector).click()
-
-    def run(self, script, *arguments):
-        return self.chrome.execute_script(script, *arguments)
-
-    def choose(self, name, value):
-        self.one(f"#{name} option[value='{value}']").click()
+    def __getattr__(self, name):
+        return getattr(self.page, name)
 
     def numbers(self, column, kind="number"):
         return [e.text for e in self.all(f"[data-node^='{column},'] .{kind}")]
@@ -73,24 +39,15 @@ class Page:
 
 
 @pytest.fixture
-def open_page(chrome, tmp_path):
-    """Opens the page of a trace; afterwards the browser has nothing to complain of."""
+def open_page(show, tmp_path):
+    """Opens the page of a trace."""
 
-    def opened(trace, width=1280, height=900, dark=False):
+    def opened(trace, **settings):
         path = tmp_path / "trace.html"
         trace.to_html(path)
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-        chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        features = [
-            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
-            {"name": "prefers-reduced-motion", "value": "reduce"},
-        ]
-        chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-        chrome.get_log("browser")
-        return Page(chrome, path)
+        return TracePage(show(path, **settings))
 
-    yield opened
-    assert chrome.get_log("browser") == []
+    return opened
 
 
 def trace_of(widths, n=2, optimizer="adam", activation="relu"):
@@ -147,7 +104,9 @@ def test_buttons_and_space(open_page):
     page.click("#back")
     assert page.caption.startswith("2 of 7")
     page.run("document.activeElement.blur()")
+    page.hurry()
     page.key(Keys.SPACE)
+    assert page.run("return window.interval") == 1800
     assert page.one("#play").get_attribute("aria-pressed") == "true"
     assert page.one("#play").text == "Pause"
     deadline = time.monotonic() + 60
@@ -230,18 +189,14 @@ def test_lines_show_weights_or_slopes(open_page):
 
 
 def test_light_and_dark(open_page):
-    def brightness():
-        colour = page.one("body").value_of_css_property("background-color")
-        return sum(map(int, colour[colour.index("(") + 1 : -1].split(",")[:3])) / 3
-
     page = open_page(relu_example(), dark=True)
-    assert brightness() < 60
+    assert page.brightness < 60
     page.click("#theme")
-    assert brightness() > 200
+    assert page.brightness > 200
     page = open_page(relu_example())
-    assert brightness() > 200
+    assert page.brightness > 200
     page.click("#theme")
-    assert brightness() < 60
+    assert page.brightness < 60
 
 
 @pytest.mark.parametrize("make", [relu_example, lambda: trace_of([64, 32, 32, 10])], ids=["small", "wide"])
