@@ -315,6 +315,16 @@ def test_a_model_and_a_schema_that_do_not_belong_together(capsys):
     assert "has 3 inputs and 1 outputs; schema.json beside it has 7 and 2" in error
 
 
+def test_models_that_train_did_not_leave(tmp_path, capsys):
+    np.savez("t.npz", **columns())
+    assert "No such file or directory: 'nowhere'" in failed(["predict", "nowhere", "t.npz"], capsys)
+    fastbp.Sequential([fastbp.Input((3,)), fastbp.Dense(1)]).save("m.safetensors")
+    error = failed(["predict", "m.safetensors", "t.npz"], capsys)
+    assert error == "fastbp: m.safetensors: there is no schema.json beside it; expected what train left\n"
+    error = failed(["predict", str(tmp_path), "t.npz"], capsys)
+    assert error == f"fastbp: {tmp_path}: there is no schema.json in it; expected what train left\n"
+
+
 def test_csv_without_pyarrow_names_the_extra(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.csv", None)

@@ -221,7 +221,12 @@ def predict(
     """
     folder = model if os.path.isdir(model) else os.path.dirname(model)
     path = os.path.join(folder, MODEL) if os.path.isdir(model) else model
-    schema = Schema.load(os.path.join(folder, SCHEMA))
+    schema_path = os.path.join(folder, SCHEMA)
+    if os.path.exists(model) and not os.path.exists(schema_path):
+        raise ValueError(
+            f"{model}: there is no {SCHEMA} {'in' if folder == model else 'beside'} it; expected what train left"
+        )
+    schema = Schema.load(schema_path if os.path.exists(model) else model)
     network = load_model(path)
     shapes = (network.input_shape[1], network.output_shape[1])
     if shapes != (schema.inputs, schema.outputs):

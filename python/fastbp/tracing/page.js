@@ -119,7 +119,8 @@
       else drawLink(furthest, link, k, total, gap, top - lanes.rooms[k - layers]);
     });
     columns.forEach((column, c) => drawColumn(before, column, c, gap));
-    const x = 75 + gap * columns.length, middle = top + (Math.min(tallest, 4) * row) / 2;
+    const x = 75 + gap * columns.length, last = places[layers];
+    const middle = (last[0][1] + last[last.length - 1][1]) / 2;
     const box = make(SVG, "g", { class: "loss" }, svg);
     make(SVG, "rect", { x: x - 62, y: middle - 44, width: 124, height: 88, rx: 12 }, box);
     make(SVG, "text", { x, y: middle - 20 }, box, "loss");
