@@ -315,6 +315,11 @@ def test_a_model_and_a_schema_that_do_not_belong_together(capsys):
     assert "has 3 inputs and 1 outputs; schema.json beside it has 7 and 2" in error
 
 
+def test_of_many_columns_the_first_are_named():
+    with pytest.raises(ValueError, match=r"no column 'y'; there are: x0, x1, .*, x19, \.\.\. \(50 in all\)$"):
+        Schema.of({f"x{i}": Column.of([1.0, 2.0]) for i in range(50)}, "y")
+
+
 def test_models_that_train_did_not_leave(tmp_path, capsys):
     np.savez("t.npz", **columns())
     assert "No such file or directory: 'nowhere'" in failed(["predict", "nowhere", "t.npz"], capsys)

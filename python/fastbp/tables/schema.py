@@ -4,7 +4,7 @@ import json
 import math
 import os
 import shlex
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ TASKS = ("class", "number")
 TAKEN = ("number", "boolean", "text", "date")  # kinds of columns that inputs can be made of
 MOST_CLASSES_OF_NUMBERS = 10  # whole numbers with more values than that are amounts
 STRAY = 0.2  # of the values of a column of numbers: up to that, texts in it are taken for mistakes
+NAMED = 20  # columns that an error lists
 MOST = 1e18  # the square of a float32 must be one
 
 
@@ -127,11 +128,11 @@ class Schema:
         names = [feature.name for feature in self.features]
         lacking = [name for name in names if name not in table]
         if lacking:
-            raise ValueError(f"no column {', '.join(map(repr, lacking))}; there are: {', '.join(table)}")
+            raise ValueError(f"no column {_listed(map(repr, lacking))}; there are: {_listed(table)}")
         remarks = []
         extra = [name for name in table if name not in names and name != self.target]
         if extra:
-            remarks.append(f"columns that the model does not know are passed over: {', '.join(extra)}")
+            remarks.append(f"columns that the model does not know are passed over: {_listed(extra)}")
         rows = np.zeros((len(table[names[0]].missing), self.inputs), np.float32)
         at = 0
         for feature in self.features:
@@ -198,7 +199,13 @@ def _is_whole(feature: Feature) -> bool:
 def _require_column(table: Table, name: str) -> None:
     if name not in table:
         hint = " (is another --separator needed?)" if len(table) == 1 else ""
-        raise ValueError(f"no column {name!r}; there are: {', '.join(table)}{hint}")
+        raise ValueError(f"no column {name!r}; there are: {_listed(table)}{hint}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names in a line; of many the first."""
+    words = list(names)
+    return ", ".join(words[:NAMED]) + (f", ... ({len(words)} in all)" if len(words) > NAMED else "")
 
 
 def _require_clean(name: str, column: Column, rows: Array, may_be_mixed: bool) -> None:
