@@ -157,9 +157,9 @@ def calls_of_the_core(monkeypatch):
     calls = []
     train = trainer.Trainer.train
 
-    def counting(self, samples, batch_size, shuffle_epoch, first, last):
+    def counting(self, samples, batch_size, shuffle_epoch, first, last, totals):
         calls.append((first, last))
-        return train(self, samples, batch_size, shuffle_epoch, first, last)
+        return train(self, samples, batch_size, shuffle_epoch, first, last, totals)
 
     monkeypatch.setattr(trainer.Trainer, "train", counting)
     return calls

@@ -51,7 +51,8 @@ def run(callback, values, batches=0):
         model.weights = [epoch]
         callback.on_epoch_begin(epoch, {})
         for batch in range(batches):
-            callback.on_train_batch_end(batch, {"val_loss": value})
+            if (epoch * batches + batch + 1) % getattr(callback, "batch_interval", 1) == 0:  # Keras's have none
+                callback.on_train_batch_end(batch, {"val_loss": value})
         logs = {"val_loss": value}
         callback.on_epoch_end(epoch, logs)
         seen.append((model.stop_training, float(model.optimizer.learning_rate), list(model.saved), logs))

@@ -8,6 +8,7 @@ import pytest
 import fastbp
 from fastbp import SGD, Adam, Dense, Input, Sequential, callbacks, saving, trainer
 from fastbp.callbacks import BackupAndRestore, LambdaCallback, ModelCheckpoint
+from fastbp.callbacks.batch_hooks import BatchHooks
 
 X = np.random.default_rng(0).standard_normal((20, 3))
 Y = np.random.default_rng(1).standard_normal((20, 2))
@@ -36,12 +37,13 @@ class Saves:
 def run(callback, values, batches=0):
     """What is saved where the epochs have these values of what the callback watches."""
     model = Saves()
+    hooks = BatchHooks([callback], "train")
     callback.set_model(model)
     callback.on_train_begin({})
     for epoch, value in enumerate(values):
         callback.on_epoch_begin(epoch, {})
         for batch in range(batches):
-            callback.on_train_batch_end(batch, {callback.monitor: value})
+            hooks.end(batch, 1, lambda value=value: {callback.monitor: value})
         callback.on_epoch_end(epoch, {callback.monitor: value})
     return [path for _, path in model.saved]
 
@@ -167,12 +169,14 @@ def test_frequencies_are_epochs_or_numbers_of_batches(value, error, message):
     ("make", "batches"),
     [
         (lambda path: ModelCheckpoint(path / "m.safetensors"), 1),
-        (lambda path: ModelCheckpoint(path / "m.safetensors", save_freq=100), 5),
+        (lambda path: ModelCheckpoint(path / "m.safetensors", save_freq=100), 1),
+        (lambda path: ModelCheckpoint(path / "m.safetensors", save_freq=2), 3),
         (lambda path: BackupAndRestore(path / "backup"), 1),
-        (lambda path: BackupAndRestore(path / "backup", save_freq=100), 5),
+        (lambda path: BackupAndRestore(path / "backup", save_freq=100), 1),
+        (lambda path: BackupAndRestore(path / "backup", save_freq=2), 3),
     ],
 )
-def test_only_frequencies_in_batches_cost_a_call_for_each(monkeypatch, tmp_path, make, batches):
+def test_the_core_runs_the_batches_between_saves(monkeypatch, tmp_path, make, batches):
     calls = []
     train = trainer.Trainer.train
     monkeypatch.setattr(trainer.Trainer, "train", lambda *args: (calls.append(args), train(*args))[1])

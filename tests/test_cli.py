@@ -127,6 +127,13 @@ def test_explain_shows_a_row_of_a_file(tmp_path):
         (["m.safetensors", "objects.npz"], "objects.npz is no .npz file with arrays x and y"),
         (["bare.safetensors", "d.npz"], "not compiled"),
         (["d.npz", "d.npz"], "is not a whole safetensors file"),
+        (["m.safetensors", "wide.npz"], "wide.npz: x has 5 columns; the network expects 3"),
+        (["m.safetensors", "words.npz"], "words.npz: x has dtype <U1; expected real numbers"),
+        (
+            ["m.safetensors", "d.npz", "--out", "none/page.html"],
+            r"\[Errno 2\] No such file or directory: 'none/page.html'$",
+        ),
+        (["m.safetensors", "d.npz", "--out", "folder"], r"\[Errno 21\] Is a directory: 'folder'$"),
     ],
 )
 def test_explain_says_what_is_wrong(arguments, message, tmp_path, monkeypatch, capsys):
@@ -140,6 +147,9 @@ def test_explain_says_what_is_wrong(arguments, message, tmp_path, monkeypatch, c
     np.savez("x.npz", x=x)
     np.savez("short.npz", x=x, y=y[:3])
     np.savez("objects.npz", x=np.array([{}]), y=[1.0])
+    np.savez("wide.npz", x=np.zeros((4, 5)), y=y)
+    np.savez("words.npz", x=np.array([["a"]]), y=[1.0])
+    (tmp_path / "folder").mkdir()
     np.save("a.npy", x)
     (tmp_path / "text.npz").write_text("x, y")
     with pytest.raises(SystemExit) as exit_:

@@ -479,3 +479,13 @@ def test_settings_that_no_network_could_be_made_of():
         Rescaling([])
     with pytest.raises(ValueError, match=r"seed must be below 2\*\*64"):
         layers.Dropout(0.5, seed=2**64)
+
+
+def test_layers_in_blocks_within_blocks_have_views_of_their_weights():
+    inner = Dense(3)
+    model = model_of(Residual([Residual([inner]), Dropout(0.5)]), inputs=3)
+    inner.kernel[...] = 5
+    assert (model.weights[0] == 5).all()
+    model.pop()
+    inner.kernel[...] = 6
+    assert (inner.kernel == 6).all()

@@ -134,13 +134,40 @@ def test_layers_of_every_kind_have_columns():
     model.compile("sgd", "sparse_categorical_crossentropy")
     rng = np.random.default_rng(0)
     data = data_of(page(fastbp.explain(model, rng.normal(size=(9, 2, 3)), rng.integers(0, 3, 9))))
-    assert [edge["dense"] for edge in data["edges"]] == [False] * 5 + [True]
+    assert [edge["dense"] for edge in data["edges"]] == [False] * 2 + [True] + [False] * 3 + [True]
     assert data["edges"][1]["pairs"] == [[i, i] for i in range(6)]
-    more = [part["title"] for part in data["columns"][4]["derivations"][2]["more"]]
+    more = [part["title"] for part in data["columns"][5]["derivations"][2]["more"]]
     assert more[:2] == ["gamma[2] of batch_normalization", "beta[2] of batch_normalization"]
     assert data["samples"] == 8
     assert data["count"] == 9
     assert sum(data["targets"][0]) == 1
+
+
+def test_what_comes_past_residual_blocks():
+    model = fastbp.Sequential(
+        [
+            fastbp.Input((30,)),
+            layers.Residual([fastbp.Dense(20, "tanh"), fastbp.Dense(30)], name="same"),
+            layers.Residual([fastbp.Dense(2)], name="narrower"),
+        ],
+        seed=0,
+    )
+    model.compile("sgd", "mse")
+    rng = np.random.default_rng(0)
+    t = fastbp.explain(model, rng.normal(size=(2, 30)), rng.normal(size=(2, 2)))
+    data = data_of(page(t))
+    columns = data["columns"]
+    assert [column["name"] for column in columns[1:4]] == ["same/dense", "same/dense_1", "same"]
+    assert columns[0]["shown"] == columns[2]["shown"] == columns[3]["shown"]  # node to same node, all of them
+    same, narrower = data["past"]
+    assert (same["from"], same["to"], same["dense"]) == (0, 3, False)
+    assert same["pairs"] == [[i, i] for i in range(MOST)]
+    assert (narrower["from"], narrower["to"], narrower["dense"]) == (3, 5, True)
+    weight = t.layer("narrower").weights["projection"]
+    i = columns[3]["shown"][1]
+    assert narrower["gradient"][2] == pytest.approx(weight.gradient[i, 0], rel=1e-5)
+    assert narrower["derivations"][2]["title"] == f"weight from node {i} of same to node 0 of narrower, past its layers"
+    assert [m["name"] for m in data["maps"]][-2:] == ["narrower/dense", "narrower, past its layers"]
 
 
 def test_numbers_are_six_digits_long_and_json():

@@ -1,60 +1,27 @@
 """The page of a trace in a browser: what is seen after keys and clicks, light and dark, wide and narrow."""
 
-import shutil
 import time
 
 import numpy as np
 import pytest
+from browser import webdriver
 
 import fastbp
+from fastbp import layers
 from fastbp.tracing.worked import relu_example, sigmoid_example
 
-webdriver = pytest.importorskip("selenium.webdriver")
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-if not (BROWSER and DRIVER):
-    pytest.skip("no chromium with its driver", allow_module_level=True)
-
-from selenium.webdriver.common.by import By  # noqa: E402  # after the skips
-from selenium.webdriver.common.keys import Keys  # noqa: E402
+if webdriver:
+    from selenium.webdriver.common.keys import Keys
 
 
-@pytest.fixture(scope="module")
-def chrome():
-    options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.binary_location = BROWSER
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER)) as driver:
-        yield driver
+class TracePage:
+    """The page of a trace in the browser, and what is to be read on it."""
 
+    def __init__(self, page):
+        self.page = page
 
-class Page:
-    """A page in the browser, and what can be done with it."""
-
-    def __init__(self, chrome, path):
-        self.chrome = chrome
-        chrome.get(path.as_uri())
-
-    def one(self, selector):
-        return self.chrome.find_element(By.CSS_SELECTOR, selector)
-
-    def all(self, selector):
-        return self.chrome.find_elements(By.CSS_SELECTOR, selector)
-
-    def key(self, *keys):
-        for key in keys:
-            self.one("body").send_keys(key)
-
-    def click(self, selector):
-        self.one(selector).click()
-
-    def run(self, script, *arguments):
-        return self.chrome.execute_script(script, *arguments)
-
-    def choose(self, name, value):
-        self.one(f"#{name} option[value='{value}']").click()
+    def __getattr__(self, name):
+        return getattr(self.page, name)
 
     def numbers(self, column, kind="number"):
         return [e.text for e in self.all(f"[data-node^='{column},'] .{kind}")]
@@ -72,24 +39,15 @@ class Page:
 
 
 @pytest.fixture
-def open_page(chrome, tmp_path):
-    """Opens the page of a trace; afterwards the browser has nothing to complain of."""
+def open_page(show, tmp_path):
+    """Opens the page of a trace."""
 
-    def opened(trace, width=1280, height=900, dark=False):
+    def opened(trace, **settings):
         path = tmp_path / "trace.html"
         trace.to_html(path)
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-        chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        features = [
-            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
-            {"name": "prefers-reduced-motion", "value": "reduce"},
-        ]
-        chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-        chrome.get_log("browser")
-        return Page(chrome, path)
+        return TracePage(show(path, **settings))
 
-    yield opened
-    assert chrome.get_log("browser") == []
+    return opened
 
 
 def trace_of(widths, n=2, optimizer="adam", activation="relu"):
@@ -146,7 +104,9 @@ def test_buttons_and_space(open_page):
     page.click("#back")
     assert page.caption.startswith("2 of 7")
     page.run("document.activeElement.blur()")
+    page.hurry()
     page.key(Keys.SPACE)
+    assert page.run("return window.interval") == 1800
     assert page.one("#play").get_attribute("aria-pressed") == "true"
     assert page.one("#play").text == "Pause"
     deadline = time.monotonic() + 60
@@ -170,7 +130,7 @@ def test_enter_and_click_show_the_chain_rule(open_page):
         "new weight = weight − learning rate × slope = 2 − 0.01×36 = 1.64"
     ) or page.derivation.replace(" ", "").endswith("=6×1×6=36newweight=weight−learningrate×slope=2−0.01×36=1.64")
     assert "chosen" in page.one("[data-edge='2,2']").get_attribute("class")
-    assert [page.one(f"#{name}").get_attribute("value") for name in ("layer", "from", "to")] == ["2", "2", "0"]
+    assert [page.one(f"#{name}").get_attribute("value") for name in ("layer", "from", "to")] == ["2", "1,2", "0"]
     webdriver.ActionChains(page.chrome).move_to_element(page.one("[data-node='1,1']")).click().perform()
     text = page.derivation.replace(" ", "")
     assert text.startswith("node1ofhidden_1sum=Σvaluefeedingin×weight+bias=1×1+2×(−2)+0=−3value=relu(sum)=relu(−3)=0")
@@ -192,7 +152,7 @@ def test_lists_choose_too(open_page):
     page = open_page(relu_example())
     page.choose("layer", 1)
     assert page.derivation.startswith("node 0 of hidden_1")
-    page.choose("from", 1)
+    page.choose("from", "0,1")
     assert page.derivation.startswith("weight from input 1 to node 0 of hidden_1")
     page.choose("to", 2)
     assert page.derivation.startswith("weight from input 1 to node 2 of hidden_1")
@@ -229,18 +189,14 @@ def test_lines_show_weights_or_slopes(open_page):
 
 
 def test_light_and_dark(open_page):
-    def brightness():
-        colour = page.one("body").value_of_css_property("background-color")
-        return sum(map(int, colour[colour.index("(") + 1 : -1].split(",")[:3])) / 3
-
     page = open_page(relu_example(), dark=True)
-    assert brightness() < 60
+    assert page.brightness < 60
     page.click("#theme")
-    assert brightness() > 200
+    assert page.brightness > 200
     page = open_page(relu_example())
-    assert brightness() > 200
+    assert page.brightness > 200
     page.click("#theme")
-    assert brightness() < 60
+    assert page.brightness < 60
 
 
 @pytest.mark.parametrize("make", [relu_example, lambda: trace_of([64, 32, 32, 10])], ids=["small", "wide"])
@@ -249,7 +205,7 @@ def test_phone(open_page, make):
     for _ in range(3):
         page.key(Keys.ARROW_RIGHT)
     page.choose("layer", 2)
-    page.choose("from", 1)
+    page.choose("from", "1,1")
     assert page.run("return document.documentElement.scrollWidth") <= 390
     for name in ("back", "play", "next", "theme", "layer", "from", "to", "lines"):
         box = page.one(f"#{name}").rect
@@ -301,6 +257,44 @@ def test_every_depth_from_end_to_end(open_page, depth):
         page.key(Keys.ARROW_RIGHT)
     assert all(text for column in range(depth + 1) for text in page.numbers(column))
     assert all(text for column in range(depth + 1) for text in page.numbers(column, "back"))
+
+
+def test_residual_blocks_are_opened(open_page):
+    model = fastbp.Sequential(
+        [
+            fastbp.Input((1,)),
+            fastbp.Dense(2, use_bias=False, name="before"),
+            layers.Residual([fastbp.Dense(2, use_bias=False, name="inner")], name="block"),
+            layers.Residual([fastbp.Dense(1, use_bias=False)], name="narrower"),
+        ],
+        dtype="float64",
+    )
+    model.set_weights([[[2, 1]], [[3, 0], [0, 1]], [[1], [1]], [[1], [-1]]])
+    model.compile("sgd", "mse")
+    page = open_page(fastbp.explain(model, [[1.0]], [[15.0]]))  # 2 and 1; 8 and 2; 10 + 6 = 16
+    heads = [e.text for e in page.all("svg .head")]
+    assert heads == ["input", "before", "block/inner", "block", "narrower/dense", "narrower"]
+    assert len(page.all("[data-edge^='6,']")) == len(page.all("[data-edge^='7,']")) == 2
+    page.key(*[Keys.ARROW_RIGHT] * 3)
+    assert "the sum of block: what its layers made, and what comes past them from before." in page.caption
+    assert page.numbers(3) == ["8", "2"]
+    assert len(page.all(".edge.past.active")) == 2
+    page.key(*[Keys.ARROW_RIGHT] * 4)
+    assert "goes back both into its layers and past them to block, through the projection." in page.caption
+    page.key(*[Keys.ARROW_RIGHT] * 3)
+    assert page.caption.endswith("There what came past the layers of block is added.")
+    assert page.numbers(2, "back") == ["4", "0"]  # 2·(1 + 1), 2·(1 - 1)
+    assert page.numbers(1, "back") == ["16", "0"]  # 3·4 + 4
+    page.choose("layer", 5)
+    assert [e.text for e in page.all("#from option")] == ["the node itself", "node 0 of block", "node 1 of block"]
+    page.choose("from", "6,1")
+    assert page.derivation.startswith("weight from node 1 of block to node 0 of narrower, past its layers")
+    assert page.derivation.replace(" ", "").endswith("=−1−0.01×4=−1.04")
+    page.one("[data-edge='7,0']").send_keys(Keys.ENTER)
+    assert page.derivation.startswith("weight from node 0 of block to node 0 of narrower, past its layers")
+    page.one("[data-node='1,0']").send_keys(Keys.ENTER)
+    text = page.derivation.replace(" ", "")
+    assert "slopeoftheloss=slopethroughblock/inner+slopepastthelayersofblock=12+4=16" in text
 
 
 def test_names_are_text_and_nothing_else(open_page):

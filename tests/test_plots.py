@@ -7,7 +7,7 @@ import pytest
 
 import fastbp
 from fastbp import Dense, Input, Sequential
-from fastbp.layers import BatchNormalization
+from fastbp.layers import BatchNormalization, Residual
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +57,17 @@ def test_a_network_with_the_numbers_of_a_step():
     other = Sequential([Input((3,)), Dense(4)])
     with pytest.raises(ValueError, match="another model"):
         fastbp.plot_network(other, trace)
+
+
+def test_layers_in_blocks_bear_the_names_that_a_trace_has():
+    model = Sequential([Input((3,)), Residual([Dense(4), Residual([Dense(2)], name="inner")], name="block")], seed=0)
+    model.compile("sgd", "mse")
+    trace = fastbp.explain(model, [[1.0, -2.0, 0.5]], [[0.0, 1.0]])
+    names = ["block/dense", "block/inner/dense", "block/inner", "block"]
+    assert [panel.get_title() for panel in fastbp.plot_weights(model)] == names
+    for given in (None, trace):
+        texts = [text.get_text().split("\n") for text in fastbp.plot_network(model, given).texts]
+        assert [text[0] for text in texts if len(text) == 2] == ["inputs", *names]
 
 
 def test_weights_are_fields_of_colours_around_0(pyplot):

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from fastbp import SGD, Adam, Dense, Input, Sequential
-from fastbp.callbacks import Recorder
+from fastbp.callbacks import BackupAndRestore, Recorder
 from fastbp.callbacks.recorder import GRID
 from fastbp.layers import BatchNormalization, Dropout, ReLU
 from fastbp.metrics import MeanMetricWrapper
+from fastbp.trainer import Trainer
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((100, 3)).astype(np.float32)
@@ -46,7 +47,7 @@ def test_a_record_of_every_batch_is_that_of_steps_one_by_one():
                 for arrays in (
                     model.get_weights()[part],
                     gradients[part],
-                    [a - b for a, b in zip(model.get_weights()[part], old[part], strict=True)],
+                    [a - b.astype(float) for a, b in zip(model.get_weights()[part], old[part], strict=True)],
                 )
             )
             assert (layer.number, layer.name) == (i + 1, model.layers[i].name)
@@ -63,6 +64,31 @@ def test_a_record_of_every_batch_is_that_of_steps_one_by_one():
 def test_when_records_are_taken(every, steps):
     recorder = fitted(network(), Recorder(every=every))
     assert [record.step for record in recorder.records] == steps
+
+
+def test_the_core_runs_the_batches_between_records(monkeypatch):
+    stretches = []
+    train = Trainer.train
+
+    def counting(self, samples, batch_size, shuffle_epoch, first, last, totals):
+        stretches.append(last - first)
+        return train(self, samples, batch_size, shuffle_epoch, first, last, totals)
+
+    monkeypatch.setattr(Trainer, "train", counting)
+    fitted(network(), Recorder(every=4), batch_size=10, epochs=1)
+    assert stretches == [3, 1, 3, 1, 2]
+
+
+def test_a_network_that_a_later_callback_made_anew_is_the_one_that_is_measured(tmp_path):
+    def random():
+        return network(Dense(8, "relu"), Dropout(0.3), Dense(2))
+
+    fitted(random(), BackupAndRestore(tmp_path, delete_checkpoint=False), epochs=2)
+    model, recorder = random(), Recorder()
+    model.seed = 1
+    model.fit(X, Y, epochs=3, batch_size=20, callbacks=[recorder, BackupAndRestore(tmp_path)])
+    weight = np.sqrt(sum((w.astype(float) ** 2).sum() for w in model.layers[0].get_weights()))
+    assert recorder.records[-1].layers[0].weight == pytest.approx(weight, rel=1e-12)
 
 
 def test_the_update_of_an_epoch_is_per_step():

@@ -231,7 +231,14 @@ def test_text_is_read_as_in_training(data_extra):
         (b"\xff\xfe,y\n1,1\n", "not UTF-8"),
         ("a,y\n" + "".join(f"t{i},1\n" for i in range(80)), "has one class only"),
         ("a,y\n" + "".join(f"t{i},{i % 2}\n" for i in range(80)), r"a \(80 different texts\).*--drop a\)"),
-        ("a,y\n" + "".join(f"2020-01-{i + 1:02},{i % 2}\n" for i in range(20)), r"a \(date32\[day\]\)"),
+        (
+            "a,y\n" + "".join(f"{i % 2},2020-01-{i + 1:02}\n" for i in range(20)),
+            "column 'y' holds dates; a target must",
+        ),
+        (
+            "a,y\n" + "".join(f"2020-01-{i + 1:02},{i % 2}\n" for i in range(20)) + "soon,1\n",
+            "holds dates, but 'soon' in",
+        ),
         ("a,y\n1,0\n2,1\ninf,0\n" + "1,1\n" * 20, "column 'a' must be at most 1e.18 in size; data row 3 is inf"),
         ("a,y\n1,0\n2,1\n", "2 rows have a target; expected at least 10"),
         ("a,y\n1,\n" + "2,0\n3,1\n" * 8 + "inf,1\n", "column 'a' must be at most 1e.18 in size; data row 18 is inf"),
@@ -306,6 +313,21 @@ def test_a_model_and_a_schema_that_do_not_belong_together(capsys):
     model.save("t-model/model.safetensors")
     error = failed(["predict", "t-model", "t.npz"], capsys)
     assert "has 3 inputs and 1 outputs; schema.json beside it has 7 and 2" in error
+
+
+def test_of_many_columns_the_first_are_named():
+    with pytest.raises(ValueError, match=r"no column 'y'; there are: x0, x1, .*, x19, \.\.\. \(50 in all\)$"):
+        Schema.of({f"x{i}": Column.of([1.0, 2.0]) for i in range(50)}, "y")
+
+
+def test_models_that_train_did_not_leave(tmp_path, capsys):
+    np.savez("t.npz", **columns())
+    assert "No such file or directory: 'nowhere'" in failed(["predict", "nowhere", "t.npz"], capsys)
+    fastbp.Sequential([fastbp.Input((3,)), fastbp.Dense(1)]).save("m.safetensors")
+    error = failed(["predict", "m.safetensors", "t.npz"], capsys)
+    assert error == "fastbp: m.safetensors: there is no schema.json beside it; expected what train left\n"
+    error = failed(["predict", str(tmp_path), "t.npz"], capsys)
+    assert error == f"fastbp: {tmp_path}: there is no schema.json in it; expected what train left\n"
 
 
 def test_csv_without_pyarrow_names_the_extra(monkeypatch, capsys):
@@ -417,11 +439,13 @@ def test_kinds_from_parquet(data_extra):
         "d": pyarrow.array([Decimal("1.5"), None]),
         "b": pyarrow.array([True, None]),
         "c": pyarrow.array(["u", None]).dictionary_encode(),
-        "t": pyarrow.array([datetime.date(2020, 1, 1), None]),
+        "t": pyarrow.array([datetime.date(1970, 1, 2), None]),
     }
     parquet.write_table(pyarrow.table(arrow), "t.parquet")
     table = read_table("t.parquet")
-    assert [column.kind for column in table.values()] == ["number", "number", "boolean", "text", "date32[day]"]
+    assert [column.kind for column in table.values()] == ["number", "number", "boolean", "text", "date"]
     assert [column.missing.tolist() for column in table.values()] == [[True, True], *[[False, True]] * 4]
     assert table["d"].values[0] == 1.5
     assert table["c"].values[0] == "u"
+    assert table["t"].values[0] == 86400.0
+    assert np.isnan(table["t"].values[1])

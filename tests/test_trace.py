@@ -176,12 +176,100 @@ def test_every_layer(name, n):
     assert t.loss_before == expected
     news = [w.new for layer in t.layers for w in layer.weights.values()]
     assert all((a == b).all() for a, b in zip(news, twin_.weights, strict=True))
-    assert [layer.kind for layer in t.layers] == [type(layer).__name__ for layer in model.layers]
+    assert [layer.kind for layer in t.layers] == [type(layer).__name__ for layer in opened(model.layers)]
     for layer, after in zip(t.layers, t.layers[1:], strict=False):
         assert (layer.outputs == after.inputs).all()
-        assert (layer.output_slopes == after.input_slopes).all()
+        assert (layer.output_slopes == after.fed_slopes).all()
     assert str(t)
     assert t.node(2, 0).lines
+
+
+def opened(stack):
+    """All layers in the order in which they work: a residual block after those within it."""
+    for layer in stack:
+        yield from opened(getattr(layer, "layers", []))
+        yield layer
+
+
+# ---- residual blocks ----
+
+
+def test_a_residual_block_by_hand():
+    model = fastbp.Sequential(
+        [
+            fastbp.Input((1,)),
+            fastbp.Dense(1, use_bias=False, name="before"),
+            layers.Residual([fastbp.Dense(1, use_bias=False, name="inner")], name="block"),
+            fastbp.Dense(1, use_bias=False, name="after"),
+        ],
+        dtype="float64",
+    )
+    model.set_weights([[[2.0]], [[3.0]], [[5.0]]])
+    model.compile(fastbp.SGD(0.5), "mse")
+    t = explain(model, [[1.0]], [[39.0]])  # x·2 = 2, 2 + 3·2 = 8, 5·8 = 40: the error is 1, its slope 2
+    assert [layer.name for layer in t.layers] == ["before", "block/inner", "block", "after"]
+    before, inner, block, after = t.layers
+    assert [layer.outputs.item() for layer in t.layers] == [2, 6, 8, 40]
+    assert (block.start, block.inputs.item(), block.past.item()) == (1, 6, 2)
+    assert after.output_slopes.item() == 2
+    assert block.output_slopes.item() == block.input_slopes.item() == block.past_slopes.item() == 10  # 5·2
+    assert inner.output_slopes.item() == 10
+    assert inner.input_slopes.item() == 30  # 3·10
+    assert inner.fed_slopes.item() == before.output_slopes.item() == 40
+    assert t.input_slopes.item() == 80
+    assert [w.gradient.item() for layer in t.layers for w in layer.weights.values()] == [40, 20, 16]
+    lines = str(t.node("before", 0)).splitlines()
+    assert "  slope through block/inner = Σ weight × slope of the loss at the sum in block/inner = 3 × 10 = 30" in lines
+    assert "  slope past the layers of block = 10 (that at block, as it is)" in lines
+    assert lines[-2].endswith("slope through block/inner + slope past the layers of block = 30 + 10 = 40")
+    lines = str(t.node("block", 0)).splitlines()
+    assert lines[1] == "  value = value of its layers + value past them = 6 + 2 = 8"
+    assert "weight from node 0 of before to node 0 of block/inner" in str(t.weight("block/inner", 0, 0))
+    assert "= 2 × 1 × 10 = 20" in str(t.weight("block/inner", 0, 0))
+    text = {step.phase: step.text for step in t.steps() if step.layer is inner}["backward"]
+    assert [line.split()[-1] for line in text.splitlines()[1:7]] == ["10", "1", "10", "30", "10", "40"]
+    assert "comes past the layers of block" in text
+
+
+def blocks(inner):
+    """A network with blocks that begin at the same place, one with a projection, and layers that do nothing."""
+    return [
+        fastbp.Input((3,)),
+        layers.Residual(
+            [
+                layers.Residual([layers.Dropout(0.0), fastbp.Dense(3, "tanh", kernel_regularizer="l2")], name="first"),
+                inner(),
+                layers.Residual([fastbp.Dense(4, "sigmoid", trainable=False), fastbp.Dense(5)], name="wider"),
+            ],
+            name="all",
+        ),
+        layers.Residual([layers.Dropout(0.0)], name="twice"),
+        fastbp.Dense(2, name="after"),
+    ]
+
+
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("inner", [layers.LayerNormalization, layers.BatchNormalization, lambda: layers.Dropout(0.5)])
+def test_every_line_in_blocks_is_true(inner, n):
+    model = fastbp.Sequential(blocks(inner), dtype="float64", seed=2)
+    randomize(model)
+    model.compile("adam", "mse")
+    t = explain(model, *batch(n))
+    assert [layer.name for layer in t.layers if layer.start is not None] == ["all/first", "all/wider", "all", "twice"]
+    assert [block.name for block in t.layers[0].begun] == ["all/first", "all"]
+    assert t.layer("all/wider").weights.keys() == t.layer("all").weights.keys() == {"projection"}
+    assert t.layer("twice").outputs == pytest.approx(2 * t.layer("all").outputs)
+    assert t.input_slopes.tolist() == t.layers[0].fed_slopes.tolist()
+    assert_arithmetic_holds(t)
+    assert "not trained" in str(t.weight("all/wider/dense", 0, 0))
+    line = t.weight("all", 2, 4, name="projection")
+    assert line.title == "weight from input 2 to node 4 of all, past its layers"
+    data = json.loads(json.dumps(t.to_dict()))["layers"]
+    assert [layer["start"] for layer in data if layer["kind"] == "Residual"] == [0, 4, 0, 8]
+    assert np.shape(data[7]["past"]) == (n, 5)
+    news = [w.new for layer in t.layers for w in layer.weights.values()]
+    model.train_on_batch(*batch(n))
+    assert all((a == b).all() for a, b in zip(news, model.weights, strict=True))
 
 
 def test_a_wrong_slope_is_found(monkeypatch):

@@ -9,5 +9,6 @@ PYBIND11_MODULE(_core, m) {
   fastbp::register_kernels(m);
   fastbp::register_random(m);
   fastbp::register_network(m);
+  fastbp::register_norm(m);
   fastbp::register_trainer(m);
 }

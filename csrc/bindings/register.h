@@ -13,6 +13,7 @@ const std::string& chosen_isa();
 void register_config(pybind11::module_& m);
 void register_kernels(pybind11::module_& m);
 void register_network(pybind11::module_& m);
+void register_norm(pybind11::module_& m);
 void register_random(pybind11::module_& m);
 void register_trainer(pybind11::module_& m);
 

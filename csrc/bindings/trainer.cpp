@@ -134,6 +134,17 @@ typename Trainer<T>::Settings settings_of(const py::dict& d) {
 }
 
 template <typename T>
+Totals totals_of(const Trainer<T>& trainer, std::optional<Totals> given) {
+  Totals totals = trainer.no_totals();
+  if (!given) return totals;
+  if (given->size() != totals.size()) {
+    throw std::invalid_argument("there are " + std::to_string(totals.size()) + " totals; got " +
+                                std::to_string(given->size()));
+  }
+  return *std::move(given);
+}
+
+template <typename T>
 void set_update(Trainer<T>& trainer, const py::dict& d, const py::list& treatments) {
   const auto number = [&d](const char* name) { return d.contains(name) ? py::cast<double>(d[name]) : 0.0; };
   UpdateSettings settings;
@@ -227,26 +238,29 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
       .def(
           "train",
           [](Train& self, const Held& samples, long batch_size, std::optional<uint32_t> shuffle_epoch, long first,
-             long last) {
+             long last, std::optional<Totals> totals) {
             require_fit(self, samples, batch_size, first, last);
+            Totals so_far = totals_of(self, std::move(totals));
             const Busy busy(busy_flag(self));
             Poll poll = signal_poll();
             py::gil_scoped_release release;  // the arrays are held by `samples`, and that by this call
-            return self.train(samples.view, batch_size, shuffle_epoch, first, last, poll);
+            return self.train(samples.view, batch_size, shuffle_epoch, first, last, std::move(so_far), poll);
           },
           py::arg("samples"), py::arg("batch_size"), py::arg("shuffle_epoch"), py::arg("first"), py::arg("last"),
+          py::arg("totals") = py::none(),
           "Trains on batches [first, last) of an epoch; Σ weight · loss and the number of samples, then the state of "
-          "each metric.")
+          "each metric, all added to `totals`.")
       .def(
           "evaluate",
-          [](Train& self, const Held& samples, long batch_size, long first, long last) {
+          [](Train& self, const Held& samples, long batch_size, long first, long last, std::optional<Totals> totals) {
             require_fit(self, samples, batch_size, first, last);
+            Totals so_far = totals_of(self, std::move(totals));
             const Busy busy(busy_flag(self));
             Poll poll = signal_poll();
             py::gil_scoped_release release;
-            return self.evaluate(samples.view, batch_size, first, last, poll);
+            return self.evaluate(samples.view, batch_size, first, last, std::move(so_far), poll);
           },
-          py::arg("samples"), py::arg("batch_size"), py::arg("first"), py::arg("last"))
+          py::arg("samples"), py::arg("batch_size"), py::arg("first"), py::arg("last"), py::arg("totals") = py::none())
       .def(
           "gradients",
           [](Train& self, const Held& samples) {

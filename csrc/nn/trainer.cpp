@@ -56,19 +56,20 @@ std::vector<long> Trainer<T>::metric_sizes() const {
 
 template <typename T>
 Totals Trainer<T>::train(const Samples<T>& samples, long batch_size, std::optional<uint32_t> shuffle_epoch, long first,
-                         long last, Poll& poll) {
+                         long last, Totals totals, Poll& poll) {
   const int32_t* rows = shuffle_epoch ? order(samples.x.rows(), *shuffle_epoch) : nullptr;
-  return run(samples, rows, batch_size, first, last, Mode::train, poll);
+  return run(samples, rows, batch_size, first, last, Mode::train, std::move(totals), poll);
 }
 
 template <typename T>
-Totals Trainer<T>::evaluate(const Samples<T>& samples, long batch_size, long first, long last, Poll& poll) {
-  return run(samples, nullptr, batch_size, first, last, Mode::evaluate, poll);
+Totals Trainer<T>::evaluate(const Samples<T>& samples, long batch_size, long first, long last, Totals totals,
+                            Poll& poll) {
+  return run(samples, nullptr, batch_size, first, last, Mode::evaluate, std::move(totals), poll);
 }
 
 template <typename T>
 Totals Trainer<T>::gradients(const Samples<T>& samples, Poll& poll) {
-  return run(samples, nullptr, samples.x.rows(), 0, 1, Mode::gradients, poll);
+  return run(samples, nullptr, samples.x.rows(), 0, 1, Mode::gradients, no_totals(), poll);
 }
 
 template <typename T>
@@ -86,7 +87,7 @@ void Trainer<T>::apply_gradients(bool penalties) {
 
 template <typename T>
 Totals Trainer<T>::run(const Samples<T>& samples, const int32_t* order, long batch_size, long first, long last,
-                       Mode mode, Poll& poll) {
+                       Mode mode, Totals totals, Poll& poll) {
   const long n = samples.x.rows();
   prepare(samples, std::min(batch_size, n), mode, last - first);
   if (samples.x.is_sparse() && mode != Mode::evaluate) {
@@ -96,7 +97,6 @@ Totals Trainer<T>::run(const Samples<T>& samples, const int32_t* order, long bat
       by_column_.emplace(samples.x.cols(), entries, team_size_);
     }
   }
-  Totals totals(totals_);
   // Members must see the same, or one would wait for another that has left: so each of these is written between
   // barriers that all take part in after they have read it.
   Failure failure, interruption;
@@ -181,8 +181,10 @@ bool Trainer<T>::step(const Batch& batch, Mode mode, Totals& totals, Failure& fa
   me.wait();
   if (failure.happened()) return false;
   if (me.leads()) {
-    for (long i = 0; i < chunks * totals_; ++i) totals[i % totals_] += chunk_totals_[i];
-    totals[0] += update_.penalty(batch.penalties) * static_cast<double>(batch.count);
+    batch_totals_.assign(totals_, 0);
+    for (long i = 0; i < chunks * totals_; ++i) batch_totals_[i % totals_] += chunk_totals_[i];
+    batch_totals_[0] += update_.penalty(batch.penalties) * static_cast<double>(batch.count);
+    for (long i = 0; i < totals_; ++i) totals[i] += batch_totals_[i];
     if (mode == Mode::train) network_->set_draws(network_->draws() + 1);
   }
   if (mode == Mode::evaluate) return true;

@@ -96,12 +96,16 @@ class Trainer {
   // How many the last call took.
   int team_size() const { return team_size_; }
 
-  // Trains on the batches [first, last) of one epoch: shuffled if shuffle_epoch is given, else in order.
-  Totals train(const Samples<T>& samples, long batch_size, std::optional<uint32_t> shuffle_epoch, long first, long last,
-               Poll& poll);
+  // The totals of no batch.
+  Totals no_totals() const { return Totals(totals_); }
 
-  // Loss and metrics of the batches [first, last), without training.
-  Totals evaluate(const Samples<T>& samples, long batch_size, long first, long last, Poll& poll);
+  // Trains on the batches [first, last) of one epoch: shuffled if shuffle_epoch is given, else in order. What comes of
+  // each batch is added to `totals`, so these are the same bits however many calls the batches come in.
+  Totals train(const Samples<T>& samples, long batch_size, std::optional<uint32_t> shuffle_epoch, long first, long last,
+               Totals totals, Poll& poll);
+
+  // Loss and metrics of the batches [first, last), without training, added likewise.
+  Totals evaluate(const Samples<T>& samples, long batch_size, long first, long last, Totals totals, Poll& poll);
 
   // The gradients of the loss over all samples as one batch, stored in the arena.
   Totals gradients(const Samples<T>& samples, Poll& poll);
@@ -130,7 +134,7 @@ class Trainer {
   };
 
   Totals run(const Samples<T>& samples, const int32_t* order, long batch_size, long first, long last, Mode mode,
-             Poll& poll);
+             Totals totals, Poll& poll);
   // What has been found out about teams of a size, for batches of a size.
   struct Habit {
     long batch = 0;
@@ -176,6 +180,7 @@ class Trainer {
   std::vector<T*> other_groups_;                   // those of this batch
   std::optional<ByColumn<T>> by_column_;           // of a batch of sparse x
   Totals chunk_totals_;                            // (chunks, totals)
+  Totals batch_totals_;                            // their sum, with penalties
   std::vector<int32_t> order_;
   std::optional<uint32_t> order_epoch_;
 };

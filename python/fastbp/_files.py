@@ -89,9 +89,11 @@ def replace(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())  # else after a crash the new name may have no content
         os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+    except BaseException as error:
+        with contextlib.suppress(OSError):
             os.remove(temporary)
+        if isinstance(error, OSError) and error.filename == temporary:  # which no user knows of
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from None
         raise
     folder = os.open(os.path.dirname(target), os.O_RDONLY)
     try:

@@ -60,9 +60,10 @@ def main(epochs: int = EPOCHS, html: str | None = None) -> float:
 
     model = new_model()
     recorder = Recorder() if html else None
+    if html:
+        os.makedirs(html, exist_ok=True)  # fails here, and not after the training
     history = model.fit(x_train, y_train, batch_size=BATCH, epochs=epochs, callbacks=recorder)
     if recorder and html:
-        os.makedirs(html, exist_ok=True)
         page = os.path.join(html, PAGE)
         recorder.to_html(page)
         print(f"A page on the training: {page}\n")

@@ -1,9 +1,10 @@
 """Fit, evaluate and predict: checks and converts what comes in, counts epochs, calls callbacks.
 
-The loop over batches is the core's; Python is entered once an epoch, or once a batch where a callback wants it.
+The loop over batches is the core's; Python is entered once an epoch, and at the batches that a callback wants.
 """
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from fastbp import _data
 from fastbp._progress import Verbose, shown
 from fastbp.callbacks import CallbackList, History
+from fastbp.callbacks.batch_hooks import BatchHooks
 from fastbp.sources import Arrays, Batches, Source, is_source, split, unpack
 from fastbp.threads import get_num_threads
 from fastbp.trainer import Trainer
@@ -97,7 +99,7 @@ def fit(
     model.history = history
     model.stop_training = False
     model._initial_epoch = initial_epoch
-    per_batch = hooks.overrides("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+    batch_hooks = hooks.batch_hooks("train")
 
     logs: dict[str, Any] = {}
     with hooks:
@@ -105,7 +107,7 @@ def fit(
         trainer = model._require_trainer()  # a callback may have restored another state, and the epoch to begin with
         for epoch in range(model._initial_epoch, epochs):
             hooks.call("on_epoch_begin", epoch, {})
-            logs = run_epoch(trainer, source, hooks, "train", per_batch, model)
+            logs = run_epoch(trainer, source, batch_hooks, model)
             if validation is not None and validates(epoch + 1):
                 logs |= {f"val_{name}": value for name, value in _evaluate(trainer, validation, hooks, model).items()}
             hooks.call("on_epoch_end", epoch, logs)
@@ -141,28 +143,25 @@ def _validation(model: Any, data: Any, batch_size: int | None, steps: int | None
         raise type(error)(f"validation data: {error}") from None
 
 
-def run_epoch(
-    trainer: Trainer, source: Source, hooks: CallbackList, kind: str, per_batch: bool, model: Any
-) -> dict[str, Any]:
-    """One epoch, with the hooks of every batch if they are wanted; its logs so far are what on_..._batch_end gets."""
+def run_epoch(trainer: Trainer, source: Source, hooks: BatchHooks, model: Any) -> dict[str, Any]:
+    """One epoch, with the hooks for batches that are wanted; its logs so far are what on_..._batch_end gets."""
     totals = trainer.no_totals()
     trainer.reset_metrics()
-    for batch, run in enumerate(source.runs(kind == "train", per_batch)):
-        if per_batch:
-            hooks.call(f"on_{kind}_batch_begin", batch, {})
-        totals += run(trainer)
-        if per_batch:
-            hooks.call(f"on_{kind}_batch_end", batch, trainer.logs(totals))
-            if kind == "train" and model.stop_training:
-                break
-    source.epoch_done(kind == "train")
+    done = 0
+    for count, run in source.runs(hooks.trains, hooks.stretch):
+        hooks.begin(done)
+        totals = run(trainer, totals)
+        done += count
+        called = hooks.end(done - 1, count, partial(trainer.logs, totals))
+        if called and hooks.trains and model.stop_training:
+            break
+    source.epoch_done(hooks.trains)
     return trainer.logs(totals)
 
 
 def _evaluate(trainer: Trainer, source: Source, hooks: CallbackList, model: Any) -> dict[str, Any]:
     hooks.call("on_test_begin", {})
-    per_batch = hooks.overrides("on_test_batch_begin", "on_test_batch_end")
-    logs = run_epoch(trainer, source, hooks, "test", per_batch, model)
+    logs = run_epoch(trainer, source, hooks.batch_hooks("test"), model)
     hooks.call("on_test_end", logs)
     return logs
 

@@ -79,7 +79,7 @@ def find_learning_rate(
     try:
         for step, rate in enumerate(rates.tolist()):
             epoch, batch = divmod(step, batches)
-            loss, count, *_ = trainer.train(samples, size, model.epochs_trained + epoch, batch, batch + 1, rate)
+            loss, count, *_ = trainer.train(samples, size, model.epochs_trained + epoch, batch, batch + 1, rate=rate)
             mean = smoothing * mean + (1 - smoothing) * float(loss / count)
             level = mean / (1 - smoothing ** (step + 1))  # for the mean began at 0
             least_level = min(level, least_level)

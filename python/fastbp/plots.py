@@ -26,8 +26,13 @@ def pyplot(what: str) -> Any:
 
 
 def _kernels(model: Any) -> list[tuple[str, Array]]:
-    """The matrices of weights, by the names of their layers."""
-    found = [(str(layer.name), w) for layer in model.layers for w in layer.weights if w.ndim == 2]
+    """The matrices of weights, by the names of their layers; those within a block are "block/layer"."""
+    found = [
+        (f"{layer.name}/{name}".rpartition("/")[0], w)
+        for layer in model.layers
+        for name, w in zip(layer.weight_names, layer.weights, strict=True)
+        if w.ndim == 2
+    ]
     if not found:
         raise ValueError("the model has no layers with a matrix of weights: add a Dense, and an Input or data")
     return found
@@ -87,7 +92,7 @@ def plot_network(model: Any, trace: Any = None, ax: Any = None, *, most: int = 1
     lowest = -max(map(len, places)) / 2 - 0.6
     for i, (name, width) in enumerate(zip(names, widths, strict=True)):
         ax.scatter(
-            np.full(shown[i], i), -places[i], s=260 if values else 70, color="white", edgecolors="black", zorder=2
+            np.full(shown[i], i), -places[i], s=460 if values else 70, color="white", edgecolors="black", zorder=2
         )
         for place, value in zip(places[i], values[i] if values else (), strict=False):
             ax.text(i, -place, f"{value:.2g}", ha="center", va="center", fontsize=6)

@@ -11,7 +11,7 @@ from fastbp.trainer import Totals, Trainer
 
 __all__ = ["Arrays", "Batches", "Source", "is_source", "split", "unpack"]
 
-Run = Callable[[Trainer], Totals]
+Run = Callable[[Trainer, Totals], Totals]  # some batches: what they add to the sums so far
 
 
 def is_source(x: Any) -> bool:
@@ -35,8 +35,8 @@ class Source:
 
     steps: int | None  # batches of an epoch, where that is known
 
-    def runs(self, trains: bool, one_by_one: bool) -> Iterator[Run]:
-        """Each is one batch if ``one_by_one``, else as many as may be done without coming back."""
+    def runs(self, trains: bool, stretch: Callable[[], int]) -> Iterator[tuple[int, Run]]:
+        """Each is so many batches, ``stretch()`` at most, which is asked before each."""
         raise NotImplementedError
 
     def epoch_done(self, trains: bool) -> None:
@@ -54,21 +54,22 @@ class Arrays(Source):
         self.steps = self.batches if steps is None else steps
         self.at = 0
 
-    def runs(self, trains: bool, one_by_one: bool) -> Iterator[Run]:
+    def runs(self, trains: bool, stretch: Callable[[], int]) -> Iterator[tuple[int, Run]]:
         left = self.steps or 0
         if not trains:
             self.at = 0
         while left:
-            count = 1 if one_by_one else min(left, self.batches - self.at)
+            count = min(left, self.batches - self.at, stretch())
             first, last = self.at, self.at + count
             left, self.at = left - count, last % self.batches
             order = self.model.epochs_trained if self.shuffle else None
             yield (
-                lambda trainer, part=(order, first, last): (  # type: ignore[misc]
-                    trainer.train(self.samples, self.size, *part)
+                count,
+                lambda trainer, totals, part=(order, first, last): (  # type: ignore[misc]
+                    trainer.train(self.samples, self.size, *part, totals)
                     if trains
-                    else trainer.measure(self.samples, self.size, *part[1:])
-                )
+                    else trainer.measure(self.samples, self.size, *part[1:], totals)
+                ),
             )
             if trains and self.at == 0:
                 self.model.epochs_trained += 1
@@ -118,7 +119,7 @@ class Batches(Source):
         self.current = _chain(batch, iterator)
         return batch
 
-    def runs(self, trains: bool, one_by_one: bool) -> Iterator[Run]:
+    def runs(self, trains: bool, stretch: Callable[[], int]) -> Iterator[tuple[int, Run]]:
         self._tell("on_epoch_begin")
         done = 0
         while self.limit is None or done < self.limit:
@@ -128,7 +129,7 @@ class Batches(Source):
             batch = next(self.current, self.END)
             if batch is not self.END:
                 done += 1
-                yield self._run(batch, trains)
+                yield 1, self._run(batch, trains)
                 continue
             self.current = None
             if fresh or (self.ends and done == 0):
@@ -140,8 +141,8 @@ class Batches(Source):
         x, y, weight = unpack(batch)
         samples, (n, _) = self.model._samples(x, y, weight, class_weight=self.class_weight if trains else None)
         if trains:
-            return lambda trainer: trainer.train(samples, n, None, 0, 1)
-        return lambda trainer: trainer.measure(samples, n, 0, 1)
+            return lambda trainer, totals: trainer.train(samples, n, None, 0, 1, totals)
+        return lambda trainer, totals: trainer.measure(samples, n, 0, 1, totals)
 
     def epoch_done(self, trains: bool) -> None:
         self.model.epochs_trained += trains

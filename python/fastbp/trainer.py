@@ -148,19 +148,31 @@ class Trainer:
     # ---- what the core does ----
 
     def train(
-        self, samples: Any, batch_size: int, shuffle_epoch: int | None, first: int, last: int, rate: float | None = None
+        self,
+        samples: Any,
+        batch_size: int,
+        shuffle_epoch: int | None,
+        first: int,
+        last: int,
+        totals: Totals | None = None,
+        rate: float | None = None,
     ) -> Totals:
-        """Trains on batches [first, last) of an epoch, with the optimiser's learning rate or another."""
+        """Trains on batches [first, last) of an epoch, with the optimiser's learning rate or another.
+
+        Returns ``totals``, of none if not given, and what is added to them.
+        """
         self._hand_over_settings()
         if self.own_constraints and last - first > 1:
-            parts = [self.train(samples, batch_size, shuffle_epoch, b, b + 1, rate) for b in range(first, last)]
-            return np.sum(parts, axis=0)
+            for b in range(first, last):
+                totals = self.train(samples, batch_size, shuffle_epoch, b, b + 1, totals, rate)
+            return self.no_totals() if totals is None else totals
         if rate is None:
             self._hand_over_rates(last - first)
         else:
             self.core.set_rates(self.core.batches, [rate])
         self.core.set_threads(get_num_threads())
-        totals = np.array(self.core.train(samples, batch_size, shuffle_epoch, first, last))
+        so_far = None if totals is None else totals.tolist()
+        totals = np.array(self.core.train(samples, batch_size, shuffle_epoch, first, last, so_far))
         for view, constraint in self.own_constraints:
             view[...] = constraint(view)
         return totals
@@ -183,11 +195,12 @@ class Trainer:
         self.reset_metrics()
         return self.logs(self.train(samples, batch_size, None, 0, 1))
 
-    def measure(self, samples: Any, batch_size: int, first: int, last: int) -> Totals:
-        """What loss and metrics over batches [first, last) are computed from."""
+    def measure(self, samples: Any, batch_size: int, first: int, last: int, totals: Totals | None = None) -> Totals:
+        """What loss and metrics over batches [first, last) are computed from, added to ``totals``."""
         self._hand_over_settings()
         self.core.set_threads(get_num_threads())
-        return np.array(self.core.evaluate(samples, batch_size, first, last))
+        so_far = None if totals is None else totals.tolist()
+        return np.array(self.core.evaluate(samples, batch_size, first, last, so_far))
 
     def evaluate(self, samples: Any, batch_size: int, first: int, last: int) -> dict[str, Any]:
         """Loss and metrics over batches [first, last)."""

@@ -1,6 +1,7 @@
 """Callbacks: code of the user's own between epochs and batches, with Keras's hooks.
 
-Hooks for batches cost a trip into Python for every batch, and only callbacks that override them pay it.
+Hooks for batches cost a trip into Python at the batches that a callback asks for (``batch_interval``), and at no
+others.
 """
 
 from fastbp.callbacks.backup_and_restore import BackupAndRestore

@@ -17,7 +17,7 @@ class BackupAndRestore(Callback):
 
     Args:
         backup_dir: the folder of the backup; give every fit one of its own. It is made.
-        save_freq: "epoch", or a number of batches, which costs a trip into Python for every batch.
+        save_freq: "epoch", or a number of batches.
         double_checkpoint: whether to keep the backup before the last, for the case that the last cannot be read.
         delete_checkpoint: whether to delete the backup when the fit has come to its end.
 
@@ -44,10 +44,10 @@ class BackupAndRestore(Callback):
         self._latest = os.path.join(self.backup_dir, "latest.safetensors")
         self._previous = os.path.join(self.backup_dir, "previous.safetensors")
         self._epoch = 0  # to go on with
-        self._batches = 0  # since the last backup
         self._between = batches_between(save_freq, "save_freq")
         if self._between:
-            self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]  # on it alone: it costs
+            self.batch_interval = self._between
+            self.on_train_batch_end = self._save_batch  # type: ignore[method-assign]  # on it alone: it costs
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         remove_left_over(self._latest)
@@ -68,11 +68,8 @@ class BackupAndRestore(Callback):
         if not self._between:
             self._save()
 
-    def _count_batch(self, batch: int, logs: Logs | None = None) -> None:
-        self._batches += 1
-        if self._batches == self._between:
-            self._batches = 0
-            self._save()
+    def _save_batch(self, batch: int, logs: Logs | None = None) -> None:
+        self._save()
 
     def _save(self) -> None:
         os.makedirs(self.backup_dir, exist_ok=True)

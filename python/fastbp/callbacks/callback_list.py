@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from fastbp.callbacks.base import Callback
+from fastbp.callbacks.batch_hooks import BatchHooks, overrides
 from fastbp.callbacks.progbar_logger import ProgbarLogger
 
 
@@ -36,11 +37,11 @@ class CallbackList:
 
     def overrides(self, *hooks: str) -> bool:
         """Whether any callback has a hook of its own."""
-        return any(
-            getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback)
-            for callback in self.callbacks
-            for hook in hooks
-        )
+        return any(overrides(callback, *hooks) for callback in self.callbacks)
+
+    def batch_hooks(self, kind: Literal["train", "test"]) -> BatchHooks:
+        """The hooks for batches of training or evaluation."""
+        return BatchHooks(self.callbacks, kind)
 
     def __enter__(self) -> "CallbackList":
         return self

@@ -19,8 +19,7 @@ class ModelCheckpoint(Monitor):
         save_best_only: whether to save only what is better than all before, also those of earlier fits.
         save_weights_only: by ``model.save_weights``, else by ``model.save``.
         mode: "min", "max", or "auto": max for accuracies and scores, else min.
-        save_freq: "epoch", or a number of batches, which costs a trip into Python for every batch; the logs are
-            then means over the epoch so far.
+        save_freq: "epoch", or a number of batches; the logs are then means over the epoch so far.
         initial_value_threshold: what the first to be saved must be better than.
 
     Raises:
@@ -50,16 +49,13 @@ class ModelCheckpoint(Monitor):
         self.save_freq = save_freq
         self.best = initial_value_threshold
         self._epoch = 0
-        self._batches = 0  # since the last time
         self._between = batches_between(save_freq, "save_freq")
         if self._between:
-            self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]  # on it alone: it costs
+            self.batch_interval = self._between
+            self.on_train_batch_end = self._save_batch  # type: ignore[method-assign]  # on it alone: it costs
 
-    def _count_batch(self, batch: int, logs: Logs | None = None) -> None:
-        self._batches += 1
-        if self._batches == self._between:
-            self._batches = 0
-            self._save(logs or {}, batch=batch + 1)
+    def _save_batch(self, batch: int, logs: Logs | None = None) -> None:
+        self._save(logs or {}, batch=batch + 1)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._epoch = epoch

@@ -27,8 +27,7 @@ class TensorBoard(Callback):
     Args:
         log_dir: the folder.
         histogram_freq: every how many epochs to write histograms of the weights; 0 for none.
-        update_freq: "epoch", or every how many batches to write the means of the epoch so far ("batch" is 1),
-            which costs a trip into Python for every batch.
+        update_freq: "epoch", or every how many batches to write the means of the epoch so far ("batch" is 1).
         writer: what to write by, instead of tensorboardX's SummaryWriter in ``log_dir``: an object with
             ``add_scalar(tag, value, step)``, ``add_histogram(tag, values, step)`` and ``flush()``. Its tags begin with
             "train/" or "validation/". Who made it closes it.
@@ -63,10 +62,10 @@ class TensorBoard(Callback):
         self.writer = writer
         self._open = None if writer is not None else _summary_writer()  # now, and not after an epoch
         self._writers: dict[str, Any] = {}
-        self._batches = 0  # of this fit
-        self._between = batches_between(self.update_freq, "update_freq")
-        if self._between:
-            self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]  # on it alone: it costs
+        between = batches_between(self.update_freq, "update_freq")
+        if between:
+            self.batch_interval = between
+            self.on_train_batch_end = self._write_batch  # type: ignore[method-assign]  # on it alone: it costs
 
     def _part(self, part: str) -> tuple[Any, str]:
         """The writer for a part of the data, and what its tags begin with."""
@@ -82,12 +81,10 @@ class TensorBoard(Callback):
             writer.add_scalar(before + form.format(name), value, step)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self._batches = 0
+        self._batches_seen = 0
 
-    def _count_batch(self, batch: int, logs: Logs | None = None) -> None:
-        self._batches += 1
-        if self._between and self._batches % self._between == 0:
-            self._scalars("train", "batch_{}", logs or {}, self._batches)
+    def _write_batch(self, batch: int, logs: Logs | None = None) -> None:
+        self._scalars("train", "batch_{}", logs or {}, self._batches_seen)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}

@@ -79,16 +79,21 @@ class Residual(Layer):
     def _take(self, views: Iterable[Array], inputs: int, seed: int, index: int) -> None:
         own = list(views)
         super()._take(own, inputs, seed, index)
-        rest = iter(own)
+        self._hand_out(inputs)
+
+    def _hand_out(self, inputs: int) -> None:
+        """Gives the layers of f, and of blocks among them, their weights."""
+        rest = iter(self._weights)
         for layer, width in self._widths(inputs):
             layer._inputs = width
             layer._weights = [next(rest) for _ in layer._variables(width)]
+            if isinstance(layer, Residual):
+                layer._hand_out(width)
 
     def _let_go(self) -> None:
         super()._let_go()
-        rest = iter(self._weights)
-        for layer in self.layers:
-            layer._weights = [next(rest) for _ in layer._weights]
+        if self._inputs is not None:
+            self._hand_out(self._inputs)
 
     def __repr__(self) -> str:
         return f"<Residual {', '.join(map(repr, self.layers))}>"

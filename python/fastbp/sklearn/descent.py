@@ -68,7 +68,7 @@ def run(estimator: Any, part: Any, held: Any, objective: Any, incremental: bool)
     source = Arrays(model, samples, n, _batch_size(estimator, n), bool(estimator.shuffle))
     watch = Watch(estimator, held, objective) if held is not None else None
     hooks = CallbackList(_callbacks(estimator), model, {"verbose": 0, "epochs": estimator.max_iter})
-    per_batch = hooks.overrides("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+    batch_hooks = hooks.batch_hooks("train")
     offset = estimator._offset(part)
     _begin(estimator, watch is not None)
     patience = Patience(estimator, bool(estimator.early_stopping))
@@ -80,7 +80,7 @@ def run(estimator: Any, part: Any, held: Any, objective: Any, incremental: bool)
         try:
             for epoch in range(1 if incremental else estimator.max_iter):
                 hooks.call("on_epoch_begin", epoch, {})
-                logs = run_epoch(trainer, source, hooks, "train", per_batch, model)
+                logs = run_epoch(trainer, source, batch_hooks, model)
                 logs["loss"] += offset
                 _note(estimator, logs, n)
                 if watch is not None:

@@ -18,6 +18,7 @@ from fastbp.layers import Dense, Input, Normalization
 from fastbp.models import Sequential
 from fastbp.optimizers import Adam
 from fastbp.saving import load_model
+from fastbp.tables.dates import DAY, shown
 from fastbp.tables.reading import read_table
 from fastbp.tables.schema import Schema
 
@@ -148,6 +149,9 @@ def _described(schema: Schema, missing: dict[str, int]) -> list[str]:
         if feature.kind == "category":
             names = ["(missing)" if category is None else category for category in feature.categories]
             detail = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+        elif feature.kind == "date":
+            detail = ", ".join([f"days since {shown(feature.origin)}", *feature.parts[1:]])
+            detail += f"; missing become {shown(feature.origin + DAY * feature.fill)}, the median" if count else ""
         else:
             detail = f"missing become {feature.fill:.6g}, the median" if count else ""
         rows.append((feature.name, feature.kind, str(feature.width), str(count or ""), detail))
@@ -217,7 +221,12 @@ def predict(
     """
     folder = model if os.path.isdir(model) else os.path.dirname(model)
     path = os.path.join(folder, MODEL) if os.path.isdir(model) else model
-    schema = Schema.load(os.path.join(folder, SCHEMA))
+    schema_path = os.path.join(folder, SCHEMA)
+    if os.path.exists(model) and not os.path.exists(schema_path):
+        raise ValueError(
+            f"{model}: there is no {SCHEMA} {'in' if folder == model else 'beside'} it; expected what train left"
+        )
+    schema = Schema.load(schema_path if os.path.exists(model) else model)
     network = load_model(path)
     shapes = (network.input_shape[1], network.output_shape[1])
     if shapes != (schema.inputs, schema.outputs):

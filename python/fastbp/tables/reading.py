@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastbp.tables.dates import DAY, shown
+
 Array = npt.NDArray[Any]
 Path = str | os.PathLike[str]
 
@@ -17,8 +19,9 @@ Path = str | os.PathLike[str]
 class Column:
     """One column: its kind, its values (n), and which of them are missing (n).
 
-    The kind is "number" (float64, NaN where missing), "boolean" (the same, of 0 and 1), "text" (str) or, for what no
-    network takes, the name of what it holds, without values.
+    The kind is "number" (float64, NaN where missing), "boolean" (the same, of 0 and 1), "date" (the same, of seconds
+    since 1970-01-01 in UTC; of a time without a date since midnight), "text" (str) or, for what no network takes, the
+    name of what it holds, without values.
 
     >>> Column.of([True, False]).kind
     'boolean'
@@ -30,7 +33,7 @@ class Column:
 
     @classmethod
     def of(cls, values: npt.ArrayLike) -> "Column":
-        """The column of some numbers, truths or strings; NaN, "" and None are missing.
+        """The column of some numbers, truths, dates (datetime64) or strings; NaN, NaT, "" and None are missing.
 
         >>> Column.of(["a", None]).missing.tolist()
         [False, True]
@@ -40,6 +43,10 @@ class Column:
             return cls("boolean", array.astype(np.float64), np.zeros(len(array), bool))
         if array.dtype.kind in "iuf":
             return cls("number", array.astype(np.float64), np.isnan(array))
+        if array.dtype.kind == "M":
+            missing = np.isnat(array)
+            milliseconds = array.astype("datetime64[ms]").astype(np.int64)
+            return cls("date", np.where(missing, np.nan, milliseconds / 1000.0), missing)
         if array.dtype.kind in "UO" and all(value is None or isinstance(value, str) for value in array.tolist()):
             texts = _objects([value or "" for value in array.tolist()])
             return cls("text", texts, np.asarray([text == "" for text in texts]))
@@ -50,10 +57,16 @@ class Column:
         return Column(self.kind, self.values[rows] if len(self.values) else self.values, self.missing[rows])
 
     def as_text(self) -> Array:
-        """The values as str: whole numbers without a point, truths as "true" and "false"; "" where missing."""
+        """The values as str: whole numbers without a point, truths as "true" and "false", dates as ISO 8601 has them;
+        "" where missing.
+        """
         if self.kind == "text":
             return self.values
-        forms: dict[str, Callable[[float], str]] = {"boolean": lambda v: str(v > 0).lower(), "number": "{:.15g}".format}
+        forms: dict[str, Callable[[float], str]] = {
+            "boolean": lambda v: str(v > 0).lower(),
+            "number": "{:.15g}".format,
+            "date": shown,
+        }
         distinct, places = np.unique(self.values, return_inverse=True)
         return _objects(["" if np.isnan(v) else forms[self.kind](v) for v in distinct])[places]
 
@@ -65,6 +78,7 @@ def _objects(texts: list[str]) -> Array:
     return array
 
 
+PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 Table = dict[str, Column]  # by name, in the order of the file
 
 
@@ -89,6 +103,11 @@ def _from_arrow(path: str, table: Any) -> Table:
             column = Column("boolean" if types.is_boolean(kind) else "number", values, missing)
         elif types.is_decimal(kind):
             column = Column("number", chunks.cast(pyarrow.float64()).to_numpy(), missing)
+        elif types.is_temporal(kind) and not types.is_duration(kind) and not types.is_interval(kind):
+            whole = pyarrow.int32() if kind.bit_width == 32 else pyarrow.int64()
+            numbers = chunks.cast(kind).cast(whole).fill_null(0).to_numpy()
+            seconds = numbers * DAY if types.is_date32(kind) else numbers / PER_SECOND[getattr(kind, "unit", "ms")]
+            column = Column("date", np.where(missing, np.nan, seconds), missing)
         elif types.is_string(kind) or types.is_large_string(kind):
             column = Column.of(_objects(chunks.to_pylist()))
         elif types.is_binary(kind):
@@ -158,7 +177,8 @@ def read_table(path: Path, text: Collection[str] = (), separator: str = ",") -> 
         text: names of columns to be read as text, whatever they look like: "007" stays so.
         separator: what stands between the values of a CSV.
 
-    Empty fields, NaN and the like ("NA", "null") are missing.
+    Empty fields, NaN and the like ("NA", "null") are missing. What a CSV writes as 2024-05-17, 2024-05-17 08:30,
+    2024-05-17T08:30:00Z or 08:30 are dates.
 
     Raises:
         ImportError: for CSV and Parquet without pyarrow: ``pip install 'fastbp[data]'``.

@@ -4,15 +4,17 @@ import json
 import math
 import os
 import shlex
-from collections import Counter
-from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastbp import _files
+from fastbp.tables.dates import DAYS, PARTS
+from fastbp.tables.feature import KINDS, Feature
 from fastbp.tables.reading import Column, Table
 
 Array = npt.NDArray[Any]
@@ -20,62 +22,11 @@ Array = npt.NDArray[Any]
 FORMAT = "fastbp-table"
 VERSION = 1
 TASKS = ("class", "number")
+TAKEN = ("number", "boolean", "text", "date")  # kinds of columns that inputs can be made of
 MOST_CLASSES_OF_NUMBERS = 10  # whole numbers with more values than that are amounts
 STRAY = 0.2  # of the values of a column of numbers: up to that, texts in it are taken for mistakes
+NAMED = 20  # columns that an error lists
 MOST = 1e18  # the square of a float32 must be one
-
-
-@dataclass(frozen=True)
-class Feature:
-    """An input column: a number (a boolean is one, of 0 and 1), or 0 and 1 for each category.
-
-    ``fill`` stands for missing numbers. ``categories`` has None where missing values are a category of their own.
-    """
-
-    name: str
-    kind: str  # "number", "boolean" or "category"
-    fill: float = 0.0
-    mean: float = 0.0
-    variance: float = 1.0
-    categories: list[str | None] = field(default_factory=list)
-
-    @property
-    def width(self) -> int:
-        """How many inputs of the network it takes."""
-        return len(self.categories) if self.kind == "category" else 1
-
-    def fitted(self, column: Column, rows: Array) -> "Feature":
-        """The same, with the median, mean and variance of the numbers in some rows."""
-        known = column.values[rows][~column.missing[rows]]
-        if self.kind == "category" or not len(known):
-            return self
-        fill = float(np.median(known))
-        if self.kind == "boolean":
-            return replace(self, fill=float(fill >= 0.5))
-        filled = np.where(column.missing[rows], fill, column.values[rows])
-        return replace(self, fill=fill, mean=float(filled.mean()), variance=float(filled.var()))
-
-    def encode(self, column: Column, rows: Array) -> int:
-        """Writes the column to rows (n, width); returns how many values were no known category."""
-        if self.kind == "category":
-            texts = column.as_text()
-            distinct, places = np.unique(texts, return_inverse=True)
-            known = {"" if category is None else category: i for i, category in enumerate(self.categories)}
-            codes = np.array([known.get(text, -1) for text in distinct], int)[places]
-            at = np.flatnonzero(codes >= 0)
-            rows[at, codes[at]] = 1.0
-            return len(codes) - len(at)
-        if column.kind == "text" and not column.missing.all():
-            first = int(np.flatnonzero(~column.missing)[0])
-            raise ValueError(
-                f"column {self.name!r} holds text ({column.values[first]!r} in data row {first + 1}); expected numbers"
-            )
-        values = np.full(len(rows), np.nan) if column.kind == "text" else column.values
-        bad = np.flatnonzero(np.isinf(values))
-        if len(bad):
-            raise ValueError(f"column {self.name!r} must be finite; data row {bad[0] + 1} is {values[bad[0]]}")
-        rows[:, 0] = np.where(column.missing, self.fill, values)
-        return 0
 
 
 @dataclass(frozen=True)
@@ -134,7 +85,7 @@ class Schema:
         _require_encodable(kept, categories, max_categories)
         features = []
         for name, column in kept.items():
-            feature = _feature(name, column, name in categories)
+            feature = Feature.of(name, column, name in categories)
             if feature is None:
                 say(f"column {name!r} has one value only and is left out")
             else:
@@ -164,30 +115,30 @@ class Schema:
 
     @property
     def mean(self) -> list[float]:
-        """Of each input; 0 where it is 0 or 1, and left as it is."""
-        return [feature.mean for feature in self.features for _ in range(feature.width)]
+        """Of each input; 0 where it is left as it is: of categories, truths, and places on a circle."""
+        return [mean for feature in self.features for mean, _ in feature.scales]
 
     @property
     def variance(self) -> list[float]:
-        """Of each input; 1 where it is 0 or 1."""
-        return [feature.variance for feature in self.features for _ in range(feature.width)]
+        """Of each input; 1 where it is left as it is."""
+        return [variance for feature in self.features for _, variance in feature.scales]
 
     def encode(self, table: Table) -> tuple[Array, list[str]]:
         """The inputs (n, inputs), and remarks on columns and values that were not there in training."""
         names = [feature.name for feature in self.features]
         lacking = [name for name in names if name not in table]
         if lacking:
-            raise ValueError(f"no column {', '.join(map(repr, lacking))}; there are: {', '.join(table)}")
+            raise ValueError(f"no column {_listed(map(repr, lacking))}; there are: {_listed(table)}")
         remarks = []
         extra = [name for name in table if name not in names and name != self.target]
         if extra:
-            remarks.append(f"columns that the model does not know are passed over: {', '.join(extra)}")
+            remarks.append(f"columns that the model does not know are passed over: {_listed(extra)}")
         rows = np.zeros((len(table[names[0]].missing), self.inputs), np.float32)
         at = 0
         for feature in self.features:
             column = table[feature.name]
-            if column.kind not in ("number", "boolean", "text"):
-                raise ValueError(f"column {feature.name!r} holds {column.kind}; expected a {feature.kind}")
+            if column.kind not in TAKEN:
+                raise ValueError(f"column {feature.name!r} holds {column.kind}; expected {KINDS[feature.kind]}")
             unknown = feature.encode(column, rows[:, at : at + feature.width])
             if unknown:
                 remarks.append(f"column {feature.name!r}: {unknown} values are no category that training had")
@@ -198,7 +149,9 @@ class Schema:
         """The target as float64, or as the numbers of the classes; values must not be missing."""
         if not self.classes:
             if column.kind not in ("number", "boolean"):
-                raise ValueError(f"column {self.target!r} holds {column.kind}; expected numbers")
+                raise ValueError(
+                    f"column {self.target!r} holds {KINDS.get(column.kind, column.kind)}; expected numbers"
+                )
             return column.values
         numbers = {name: i for i, name in enumerate(self.classes)}
         texts = column.as_text()
@@ -228,21 +181,37 @@ class Schema:
             schema = cls(**data | {"features": [Feature(**feature) for feature in data["features"]]})
             if schema.task not in TASKS or (schema.task == "class") != bool(schema.classes):
                 raise ValueError(f"task {schema.task!r} does not fit its classes")
-            if not (schema.features and all(map(math.isfinite, (*schema.mean, *schema.variance)))):
+            if not (schema.features and all(map(_is_whole, schema.features))):
                 raise ValueError("its features are not whole")
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"{name} is not a schema that fastbp wrote: {error}") from None
         return schema
 
 
+def _is_whole(feature: Feature) -> bool:
+    numbers = (feature.fill, feature.mean, feature.variance, feature.origin)
+    dated = [DAYS] if feature.kind == "date" else []  # the first part of every date
+    if feature.parts[:1] != dated or not set(feature.parts) <= set(PARTS):
+        return False
+    return feature.kind in KINDS and feature.width > 0 and all(map(math.isfinite, numbers))
+
+
 def _require_column(table: Table, name: str) -> None:
     if name not in table:
         hint = " (is another --separator needed?)" if len(table) == 1 else ""
-        raise ValueError(f"no column {name!r}; there are: {', '.join(table)}{hint}")
+        raise ValueError(f"no column {name!r}; there are: {_listed(table)}{hint}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names in a line; of many the first."""
+    words = list(names)
+    return ", ".join(words[:NAMED]) + (f", ... ({len(words)} in all)" if len(words) > NAMED else "")
 
 
 def _require_clean(name: str, column: Column, rows: Array, may_be_mixed: bool) -> None:
-    """ValueError that names the first value that is too large, or a text among numbers; ``rows`` are the file's."""
+    """ValueError that names the first value that is too large, or a text among numbers or dates; ``rows`` are the
+    file's.
+    """
     if column.kind == "number":
         bad = np.flatnonzero(np.abs(column.values) > MOST)
         if len(bad):
@@ -252,18 +221,19 @@ def _require_clean(name: str, column: Column, rows: Array, may_be_mixed: bool) -
             )
     if column.kind == "text" and not may_be_mixed:
         known = np.flatnonzero(~column.missing)
-        texts = [text for text in column.values[known] if not _is_number(text)]
-        if texts and len(texts) <= STRAY * len(known):
-            row = rows[column.values.tolist().index(texts[0])] + 1
-            raise ValueError(
-                f"column {name!r} holds numbers, but {texts[0]!r} in data row {row}; correct it, or name the column in "
-                "--categories if they are none"
-            )
+        for kind, parse in (("number", float), ("date", datetime.fromisoformat)):
+            texts = [text for text in column.values[known] if not _is_read_by(parse, text)]
+            if texts and len(texts) <= STRAY * len(known):
+                row = rows[column.values.tolist().index(texts[0])] + 1
+                raise ValueError(
+                    f"column {name!r} holds {KINDS[kind]}, but {texts[0]!r} in data row {row}; correct it, or name the "
+                    "column in --categories if they are none"
+                )
 
 
-def _is_number(text: str) -> bool:
+def _is_read_by(parse: Callable[[str], Any], text: str) -> bool:
     try:
-        float(text)
+        parse(text)
     except ValueError:
         return False
     return True
@@ -279,7 +249,8 @@ def _fine_enough(values: Array) -> bool:
 def _target(name: str, column: Column, task: str | None, rows: Array) -> tuple[str, list[str]]:
     """The task, and the names of the classes."""
     if column.kind not in ("number", "boolean", "text"):
-        raise ValueError(f"column {name!r} holds {column.kind}; a target must be numbers or classes")
+        held = KINDS.get(column.kind, column.kind)
+        raise ValueError(f"column {name!r} holds {held}; a target must be numbers or classes")
     if column.kind == "number":
         whole = bool((column.values == np.floor(column.values)).all())
         few = whole and len(np.unique(column.values)) <= MOST_CLASSES_OF_NUMBERS
@@ -309,7 +280,7 @@ def _require_encodable(table: Table, categories: Collection[str], most: int) -> 
     """ValueError that names all columns that must be dropped, for one would be reported after the other else."""
     bad = {}
     for name, column in table.items():
-        if column.kind not in ("number", "boolean", "text"):
+        if column.kind not in TAKEN:
             bad[name] = column.kind
         elif column.kind == "text" or name in categories:
             count = len(np.unique(column.as_text()))
@@ -321,18 +292,3 @@ def _require_encodable(table: Table, categories: Collection[str], most: int) -> 
             f"no inputs can be made of {listed}; leave them out (--drop {' '.join(map(shlex.quote, bad))}), "
             f"or allow more than {most} categories (--max-categories)"
         )
-
-
-def _feature(name: str, column: Column, is_category: bool) -> Feature | None:
-    """How a column is encoded; None if it tells nothing."""
-    if column.kind == "text" or is_category:
-        counts = Counter(column.as_text().tolist())
-        if len(counts) < 2:
-            return None
-        return Feature(name, "category", categories=[*sorted(counts.keys() - {""}), *([None] if "" in counts else [])])
-    known = column.values[~column.missing]
-    if len(np.unique(known)) < 2:
-        return None
-    if column.kind == "boolean":
-        return Feature(name, "boolean")
-    return Feature(name, "number")

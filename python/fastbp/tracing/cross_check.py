@@ -1,6 +1,6 @@
 """Slopes taken layer by layer against those of the whole network."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,8 +35,14 @@ def require_equal(walk: Walk, weights: list[WeightTrace], slopes_of: Callable[[A
         step = np.asarray(tolerance * np.abs(walk.outputs).max(), slopes.dtype)
         spread = [np.abs(slopes_of(walk.outputs + moved) - slopes) for moved in (-step, step)]
         sizes = np.abs(slopes).astype(float) + np.maximum(*spread) / tolerance
-        for part in reversed(walk.parts):
-            of_weights, sizes = _sizes(part, sizes)
+        joining: dict[int, Array] = {}  # by part, sizes that came past the blocks which begin with it
+        for i, part in reversed(list(enumerate(walk.parts))):
+            if part.start is None:
+                of_weights, sizes = _sizes(part, sizes)
+            else:
+                of_weights, past = _past(part, walk.parts[part.start].x, sizes)
+                joining[part.start] = joining.get(part.start, 0.0) + past
+            sizes = sizes + joining.pop(i, 0.0)
             for k, size, slope in zip(part.weights, of_weights, part.gradients, strict=False):
                 weight = weights[k]
                 apart = np.abs(slope - (weight.gradient - weight.penalty))
@@ -51,8 +57,8 @@ def require_equal(walk: Walk, weights: list[WeightTrace], slopes_of: Callable[[A
 def _sizes(part: Part, sizes: Array) -> tuple[list[Array], Array]:
     """Sizes of the terms of the slopes of a part's weights, and at what goes in, from those at what comes out."""
     if part.kind == "dense":
-        of_weights = [np.abs(part.x).T @ sizes, sizes.sum(axis=0)]
-        return of_weights, sizes @ np.abs(part.network.weights[0]).T
+        of_kernel, back = _of_product(part, part.x, sizes)
+        return [of_kernel, sizes.sum(axis=0)], back
     if part.dy is None:
         return [], sizes
     if part.kind == "activity_regularization":
@@ -63,14 +69,23 @@ def _sizes(part: Part, sizes: Array) -> tuple[list[Array], Array]:
     signs = np.random.default_rng(0).choice([-1, 1], sizes.shape)
     carried = np.abs(part.network.backward((signs * sizes).astype(part.dy.dtype), 1))
     factor = max([1.0, *(float(np.abs(weight).max()) for weight in part.network.weights)])
-    factor /= min([1.0, *_deviations(part.spec)])
+    factor /= min(1.0, _deviation(part.spec))
     greatest = max(float(carried.max()), float(np.abs(part.dx).max()), float(sizes.max()) * factor)
     return [], np.full(part.dx.shape, greatest)
 
 
-def _deviations(spec: Spec) -> Iterator[float]:
-    """The least that normalisations in a part divide by."""
-    if spec["kind"] in EPSILON:
-        yield float(np.sqrt(spec["settings"][EPSILON[spec["kind"]]]))
-    for inner in spec.get("layers", ()):
-        yield from _deviations(inner)
+def _past(part: Part, x: Array, sizes: Array) -> tuple[list[Array], Array]:
+    """Sizes of the terms of the slopes of a block's projection, and of those at its input x by that way."""
+    if part.network is None:
+        return [], sizes
+    of_projection, back = _of_product(part, x, sizes)
+    return [of_projection], back
+
+
+def _of_product(part: Part, x: Array, sizes: Array) -> tuple[Array, Array]:
+    return np.abs(x).T @ sizes, sizes @ np.abs(part.network.weights[0]).T
+
+
+def _deviation(spec: Spec) -> float:
+    """The least that a normalisation divides by; of other parts 1."""
+    return float(np.sqrt(spec["settings"][EPSILON[spec["kind"]]])) if spec["kind"] in EPSILON else 1.0

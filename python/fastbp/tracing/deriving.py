@@ -1,8 +1,9 @@
 """Where one number of a trace comes from: the chain rule for a weight, and both ways for a node."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fastbp.tracing.derivation import Derivation, Line, Token, add_up, shown
 from fastbp.tracing.layer_trace import LayerTrace
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from fastbp.tracing.trace import Trace
 
 __all__ = ["derive_node", "derive_weight"]
+
+Array = npt.NDArray[Any]
 
 VALUE, SLOPE, LOSS_SLOPE = (
     "value of the node feeding in",
@@ -40,8 +43,9 @@ def derive_weight(trace: "Trace", found: LayerTrace, at: tuple[int, ...], name: 
     shape = found.weights[name].old.shape
     if len(at) != len(shape) or not all(0 <= place < size for place, size in zip(at, shape, strict=True)):
         raise ValueError(f"{name} of layer {found.name!r} has shape {shape}; got the place {at}")
-    if found.is_dense and name == "kernel":
+    if len(shape) == 2:
         title = f"weight from {_source(trace, found, at[0])} to node {at[1]} of {found.name}"
+        title += ", past its layers" * (found.start is not None)
     elif found.is_dense:
         title = f"bias of node {at[0]} of {found.name}"
     else:
@@ -51,18 +55,21 @@ def derive_weight(trace: "Trace", found: LayerTrace, at: tuple[int, ...], name: 
 
 
 def _source(trace: "Trace", layer: LayerTrace, i: int) -> str:
-    number = trace.layers.index(layer)
-    return f"node {i} of {trace.layers[number - 1].name}" if number else f"input {i}"
+    name, _ = trace.feeding(layer)
+    return f"node {i} of {name}" if name else f"input {i}"
 
 
 def _slope(trace: "Trace", layer: LayerTrace, name: str, at: tuple[int, ...]) -> list[Line]:
     weight = layer.weights[name]
     whole = float(weight.gradient[at])
-    if not (layer.is_dense and layer.sum_slopes is not None):
+    if len(at) == 1 and not layer.is_dense:
         return [Line("slope", value=whole, remark=f"as the core takes it through {layer.kind} as a whole")]
     j = at[-1]
-    feeding = layer.inputs[:, at[0]] if name == "kernel" else np.ones(len(layer.inputs))
-    if layer.slopes is None or layer.value_slopes is None:
+    feeding = trace.feeding(layer)[1][:, at[0]] if len(at) == 2 else np.ones(len(layer.inputs))
+    if layer.start is not None and layer.output_slopes is not None:
+        symbols, columns = [VALUE, LOSS_SLOPE], [feeding, layer.output_slopes[:, j]]
+    elif layer.slopes is None or layer.value_slopes is None:
+        assert layer.sum_slopes is not None
         symbols, columns = [VALUE, SUM_SLOPE], [feeding, layer.sum_slopes[:, j]]
     else:
         symbols, columns = [VALUE, SLOPE, LOSS_SLOPE], [feeding, layer.slopes[:, j], layer.value_slopes[:, j]]
@@ -97,14 +104,23 @@ def derive_node(trace: "Trace", found: LayerTrace, j: int) -> Derivation:
     n = len(found.outputs)
     for s in range(min(n, SAMPLES)):
         result.lines += [Line("", remark=f"sample {s}")] * (n > 1)
-        result.lines += _node_forward(found, s, j) + _node_backward(trace, found, s, j)
+        result.lines += _node_forward(trace, found, s, j) + _node_backward(trace, found, s, j)
     if n > SAMPLES:
         result.lines.append(Line("", remark=f"and {n - SAMPLES} samples more"))
     return result
 
 
-def _node_forward(layer: LayerTrace, s: int, j: int) -> list[Line]:
+def _node_forward(trace: "Trace", layer: LayerTrace, s: int, j: int) -> list[Line]:
     lines = []
+    if layer.past is not None:
+        past = float(layer.past[s, j])
+        if "projection" in layer.weights:
+            projection = layer.weights["projection"].old
+            tokens = add_up(list(zip(trace.feeding(layer)[1][s].tolist(), projection[:, j].tolist(), strict=True)))
+            lines.append(Line("value past its layers", ("Σ", "value feeding in", "×", "weight"), tokens, past))
+        known = {"value_of_its_layers": float(layer.inputs[s, j]), "value_past_them": past}
+        rule = "value_of_its_layers + value_past_them"
+        return [*lines, Line.of("value", rule, known, float(layer.outputs[s, j]))]
     if layer.is_dense and layer.sums is not None:
         kernel, bias = layer.weights["kernel"].old, layer.weights.get("bias")
         tokens = add_up(list(zip(layer.inputs[s].tolist(), kernel[:, j].tolist(), strict=True)))
@@ -138,16 +154,10 @@ def _node_backward(trace: "Trace", layer: LayerTrace, s: int, j: int) -> list[Li
     slope = float(layer.output_slopes[s, j])
     if last:
         lines = _slope_of_loss(trace, "slope of the loss", s, j)
-    elif trace.layers[number + 1].is_dense:
-        later = trace.layers[number + 1]
-        kernel, dz = later.weights["kernel"].old, later.sum_slopes
-        assert dz is not None
-        tokens = add_up(list(zip(kernel[j].tolist(), dz[s].tolist(), strict=True)))
-        symbols: tuple[Token, ...] = ("Σ", "weight", "×", f"slope of the loss at the sum in {later.name}")
-        lines = [Line("slope of the loss", symbols, tokens, slope)]
     else:
-        remark = f"comes back through {trace.layers[number + 1].name}"
-        lines = [Line("slope of the loss", value=slope, remark=remark)]
+        lines = _slope_from(trace.layers[number + 1], s, j, slope)
+    if layer.past_slopes is not None:
+        lines.append(Line("", remark="it goes back both into the block's layers and past them"))
     if layer.value_slopes is None or layer.sum_slopes is None:
         return lines
     value_slope, sum_slope = float(layer.value_slopes[s, j]), float(layer.sum_slopes[s, j])
@@ -163,6 +173,40 @@ def _node_backward(trace: "Trace", layer: LayerTrace, s: int, j: int) -> list[Li
         rule = "slope_of_the_loss × slope_of_the_activation"
         lines.append(Line.of("slope of the loss at the sum", rule, known, sum_slope))
     return lines
+
+
+def _slope_from(later: LayerTrace, s: int, j: int, slope: float) -> list[Line]:
+    """What comes back from the next layer to node j of what feeds into it, and past the blocks that begin there."""
+    through = float(later.input_slopes[s, j])
+    left = f"slope through {later.name}" if later.begun else "slope of the loss"
+    if later.is_dense and later.sum_slopes is not None:
+        of_sum = f"slope of the loss at the sum in {later.name}"
+        lines = [_weighted(left, later.weights["kernel"].old[j], of_sum, later.sum_slopes[s], through)]
+    else:
+        lines = [Line(left, value=through, remark=f"comes back through {later.name}")]
+    values = [through]
+    for block in later.begun:
+        assert block.past_slopes is not None
+        assert block.output_slopes is not None
+        left, past = f"slope past the layers of {block.name}", float(block.past_slopes[s, j])
+        if "projection" in block.weights:
+            weights, of_block = block.weights["projection"].old[j], f"slope of the loss at {block.name}"
+            lines.append(_weighted(left, weights, of_block, block.output_slopes[s], past))
+        else:
+            lines.append(Line(left, value=past, remark=f"that at {block.name}, as it is"))
+        values.append(past)
+    if later.begun:
+        symbols = [line.left for line in lines]
+        added: list[Token] = [token for symbol in symbols for token in ("+", symbol)]
+        numbers: list[Token] = [token for value in values for token in ("+", value)]
+        lines.append(Line("slope of the loss", tuple(added[1:]), tuple(numbers[1:]), slope))
+    return lines
+
+
+def _weighted(left: str, weights: Array, of: str, slopes: Array, value: float) -> Line:
+    """A sum of slopes that come back through weights."""
+    tokens = add_up(list(zip(weights.tolist(), slopes.tolist(), strict=True)))
+    return Line(left, ("Σ", "weight", "×", of), tokens, value)
 
 
 def _slope_of_loss(trace: "Trace", left: str, s: int, j: int) -> list[Line]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastbp._files import told
 from fastbp.saving import load_model
 from fastbp.tracing.trace import Trace, explain
 
@@ -34,7 +35,8 @@ def explain_row(model: str | os.PathLike[str], data: str | os.PathLike[str], row
     x, y = _arrays(data)
     if not 0 <= row < len(x):
         raise ValueError(f"{os.fspath(data)} has {len(x)} rows; expected a row from 0 to {len(x) - 1}; got {row}")
-    return explain(loaded, x[row : row + 1], y[row : row + 1])
+    with told(os.fspath(data)):
+        return explain(loaded, x[row : row + 1], y[row : row + 1])
 
 
 def _arrays(path: str | os.PathLike[str]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

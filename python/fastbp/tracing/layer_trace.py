@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastbp.layers import Dense, Layer
+from fastbp.layers import Dense
 from fastbp.tracing.update import WeightTrace
-from fastbp.tracing.walk import Part
+from fastbp.tracing.walk import Part, Place
 
 __all__ = ["LayerTrace"]
 
@@ -16,6 +16,8 @@ Array = npt.NDArray[Any]
 
 class LayerTrace:
     """What one layer did in a step: values forwards, slopes of the loss backwards. All arrays are (n, nodes).
+
+    A residual block stands for its sum: its inputs are what its layers made, its outputs that and what came past them.
 
     Attributes:
         name, kind: the layer's name, and its class.
@@ -29,6 +31,11 @@ class LayerTrace:
             contains the activation.
         weights: the arrays of weights by name.
         numbers: their places in the model's list of weights.
+        start: of a residual block the number of the first of its layers; of other layers None.
+        past, past_slopes: what comes past a block's layers, by the projection if there is one, and the slopes of the
+            loss that go back by that way; of other layers None.
+        begun: the residual blocks that begin with this layer, the inner ones first.
+        fed_slopes: the slopes of the loss at what feeds in: ``input_slopes`` and all that comes past those blocks.
 
     >>> from fastbp import Dense, Input, Sequential, explain
     >>> model = Sequential([Input((1,)), Dense(1, "relu", kernel_initializer="ones")])
@@ -38,13 +45,21 @@ class LayerTrace:
     (2.0, 2.0, 1.0, -6.0)
     """
 
-    def __init__(self, layer: Layer, parts: list[Part], x: Array, dx: Array, weights: dict[int, WeightTrace]) -> None:
-        """``parts`` are the layer's; x and dx stand for what passes through a layer that has none."""
+    def __init__(self, place: Place, parts: list[Part], x: Array, weights: dict[int, WeightTrace]) -> None:
+        """``parts`` are the layer's; x is what passes through a layer that has none."""
+        layer = place.layer
         first, last = (parts[0], parts[-1]) if parts else (None, None)
-        self.name, self.kind, self.description = str(layer.name), type(layer).__name__, repr(layer)
+        self.name, self.kind, self.description = place.name, type(layer).__name__, repr(layer)
         self.is_dense = isinstance(layer, Dense)
         self.inputs, self.outputs = (first.x, last.y) if first and last else (x, x)
-        self.input_slopes, self.output_slopes = (first.dx, last.dy) if first and last else (dx, dx)
+        self.passes = not parts  # whether what goes in comes out
+        self.input_slopes: Array = first.dx if first else x
+        self.output_slopes: Array | None = last.dy if last else x
+        self.start, self.begun = place.start, list[LayerTrace]()
+        self.past = self.past_slopes = None
+        if place.start is not None:
+            self.past, self.past_slopes = parts[0].past, parts[0].dpast
+            self.description = "what its layers made + what came past them" + ", projected" * bool(weights)
         self.activation = getattr(layer, "activation", None)
         self.sums = self.values = self.slopes = self.sum_slopes = self.value_slopes = None
         if self.activation is not None:
@@ -53,8 +68,22 @@ class LayerTrace:
             if part.dy is not None and not self.by_sample:
                 self.slopes = np.asarray(self.activation.slope(part.x))
         self.penalized = self.is_dense and len(parts) > 2  # whether values have a penalty of their own
-        self.weights = {weight.name: weight for weight in weights.values()}
-        self.numbers = {weight.name: k for k, weight in weights.items()}
+        self.weights = {weight.name.rpartition("/")[2]: weight for weight in weights.values()}
+        self.numbers = {weight.name.rpartition("/")[2]: k for k, weight in weights.items()}
+
+    def set_passing(self, slopes: Array) -> None:
+        """Tells a layer that has no parts what slopes of the loss pass through it."""
+        if self.passes:
+            self.input_slopes = self.output_slopes = slopes
+
+    @property
+    def fed_slopes(self) -> Array:
+        """The slopes of the loss at what feeds in."""
+        slopes = self.input_slopes
+        for block in self.begun:
+            assert block.past_slopes is not None
+            slopes = slopes + block.past_slopes
+        return slopes
 
     @property
     def by_sample(self) -> bool:
@@ -63,8 +92,8 @@ class LayerTrace:
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, for JSON."""
-        arrays = ("inputs", "sums", "values", "slopes", "outputs")
-        backward = ("output_slopes", "value_slopes", "sum_slopes", "input_slopes")
+        arrays = ("inputs", "past", "sums", "values", "slopes", "outputs")
+        backward = ("output_slopes", "value_slopes", "sum_slopes", "input_slopes", "past_slopes")
         numbers = {name: _listed(getattr(self, name)) for name in arrays + backward}
         weights = {
             name: {
@@ -76,7 +105,8 @@ class LayerTrace:
             for name, w in self.weights.items()
         }
         activation = None if self.activation is None else self.activation.name
-        return {"name": self.name, "kind": self.kind, "activation": activation, **numbers, "weights": weights}
+        about = {"name": self.name, "kind": self.kind, "start": self.start, "activation": activation}
+        return {**about, **numbers, "weights": weights}
 
     def __repr__(self) -> str:
         return f"<LayerTrace {self.name}: {self.description}>"

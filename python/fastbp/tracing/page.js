@@ -4,8 +4,10 @@
   const byId = (id) => document.getElementById(id);
   const SVG = "http://www.w3.org/2000/svg", MATH = "http://www.w3.org/1998/Math/MathML";
   const layers = data.edges.length;
+  // All that is drawn between columns: from each to the next, and then past the layers of residual blocks.
+  const links = [...data.edges.map((edge, c) => ({ ...edge, from: c, to: c + 1 })), ...data.past];
   const LAST = 2 * layers + 2;  // moments: the input, forward, the loss, backward, the update
-  const RADIUS = 27, TOP = 76, FEW = 12;  // FEW: lines whose numbers are written at them
+  const RADIUS = 27, TOP = 76, FEW = 12, LANE = 7;  // FEW: lines whose numbers are written at them
   const state = { moment: 0, sample: 0, lines: "old", chosen: null, timer: 0 };
   let nodes = [], edges = [], places = [], lossText = [], targetTexts = [];
 
@@ -41,20 +43,27 @@
   };
   const valueShown = (c) => state.moment >= c;
   const slopeShown = (c) => state.moment >= 2 * layers + 1 - c;
-  const quantity = (k) => {  // what the lines into column k show
+  const quantity = (link) => {  // what its lines show
     if (state.lines !== "old") return state.lines;
     const now = phase();
     if (now.kind === "update") return "new";
-    return now.kind === "backward" && now.layer === k ? "gradient" : "old";
+    return now.kind === "backward" && now.layer === link.to ? "gradient" : "old";
   };
+  const blockEndingAt = (c) => data.past.find((past) => past.to === c);
+  const blocksBegunAt = (c) => data.past.filter((past) => past.from === c);
 
   const caption = () => {
     const now = phase(), column = data.columns[now.layer], dense = now.layer && data.edges[now.layer - 1].dense;
+    const block = blockEndingAt(now.layer);
     const list = (values) => values.slice(0, 4).map(full).join(", ") + (values.length > 4 ? ", …" : "");
     switch (now.kind) {
       case "input":
         return `The ${data.count > 1 ? "samples go" : "sample goes"} in: ${column.count} ${column.count === 1 ? "value" : "values"}.`;
       case "forward":
+        if (block) {
+          return `Forward, the sum of ${column.name}: what its layers made, and what comes past them from ` +
+            `${data.columns[block.from].name}${block.dense ? ", projected" : ""}.`;
+        }
         return dense
           ? `Forward into ${column.name}: every node adds up value × weight and its bias; the activation makes its value of the sum.`
           : `Forward through ${column.name} (${column.kind}).`;
@@ -65,10 +74,16 @@
             : "Its slope at the prediction is where the way back begins.");
       case "backward": {
         const before = data.columns[now.layer - 1].name;
-        return dense
+        if (block) {
+          return `Backward, the sum of ${column.name}: its slope goes back both into its layers and past them to ` +
+            `${data.columns[block.from].name}${block.dense ? ", through the projection" : ""}.`;
+        }
+        const begun = blocksBegunAt(now.layer - 1).map((past) => data.columns[past.to].name);
+        const joined = begun.length ? ` There what came past the layers of ${begun.join(" and ")} is added.` : "";
+        return (dense
           ? `Backward through ${column.name}: slope of a weight = value feeding in × slope of the activation × ` +
             `slope of the loss at the node fed into. Then, through the weights, the slopes at ${before}.`
-          : `Backward through ${column.name} (${column.kind}), to the slopes at ${before}.`;
+          : `Backward through ${column.name} (${column.kind}), to the slopes at ${before}.`) + joined;
       }
       default:
         return data.moves
@@ -88,21 +103,24 @@
     const room = byId("scroll").clientWidth || 900;
     const gap = Math.max(165, Math.min(270, (room - 150) / (count - 1)));
     const tallest = Math.max(...columns.map((c) => c.shown.length)), row = tallest > 4 ? 64 : 84;
-    const height = TOP + tallest * row + 26, width = 75 + gap * (count - 1) + 85;
+    const lanes = lanesOf(data.past), top = TOP + lanes.height;
+    const height = top + tallest * row + 26, width = 75 + gap * (count - 1) + 85;
     svg.setAttribute("width", width);
     svg.setAttribute("height", height);
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     columns.forEach((column, c) => {
-      const top = TOP + ((tallest - column.shown.length) * row) / 2 + row / 2;
-      places.push(column.shown.map((_, a) => [75 + gap * c, top + a * row]));
+      const first = top + ((tallest - column.shown.length) * row) / 2 + row / 2;
+      places.push(column.shown.map((_, a) => [75 + gap * c, first + a * row]));
     });
-    const total = data.edges.reduce((sum, edge) => sum + edge.pairs.length, 0);
-    const behind = make(SVG, "g", {}, svg), before = make(SVG, "g", {}, svg);
-    columns.forEach((column, c) => {
-      if (c) drawEdges(behind, c, total);
-      drawColumn(before, column, c, gap);
+    const total = links.reduce((sum, link) => sum + link.pairs.length, 0);
+    const furthest = make(SVG, "g", {}, svg), behind = make(SVG, "g", {}, svg), before = make(SVG, "g", {}, svg);
+    links.forEach((link, k) => {
+      if (k < layers) drawLink(behind, link, k, total, gap, 0);
+      else drawLink(furthest, link, k, total, gap, top - lanes.rooms[k - layers]);
     });
-    const x = 75 + gap * columns.length, middle = TOP + (Math.min(tallest, 4) * row) / 2;
+    columns.forEach((column, c) => drawColumn(before, column, c, gap));
+    const x = 75 + gap * columns.length, last = places[layers];
+    const middle = (last[0][1] + last[last.length - 1][1]) / 2;
     const box = make(SVG, "g", { class: "loss" }, svg);
     make(SVG, "rect", { x: x - 62, y: middle - 44, width: 124, height: 88, rx: 12 }, box);
     make(SVG, "text", { x, y: middle - 20 }, box, "loss");
@@ -138,29 +156,57 @@
     }));
   };
 
-  const drawEdges = (svg, c, total) => {
-    const edge = data.edges[c - 1];
-    const from = places[c - 1], to = places[c];
+  // Lines past the layers of a block run above all nodes, in a lane for each node that they come from; blocks that
+  // share columns have lanes of their own.
+  const lanesOf = (past) => {
+    const ends = [];  // of each level, the column where it is free again
+    let height = 0;
+    const lanes = past.map((link) => {
+      const level = ends.findIndex((end) => end <= link.from), own = level < 0 ? ends.length : level;
+      ends[own] = link.to;
+      return own;
+    });
+    const rooms = ends.map((_, level) => {
+      const most = Math.max(...past.filter((_, p) => lanes[p] === level).map((link) => data.columns[link.from].shown.length));
+      height += most * LANE + 8;
+      return height;
+    });
+    return { height, rooms: lanes.map((level) => rooms[level]) };
+  };
+
+  const pathOf = ([x1, y1], [x2, y2], gap, lane) => {
+    if (lane !== null) {
+      const out = x1 + RADIUS, into = x2 - RADIUS;
+      return `M${out},${y1}C${x1 + gap * 0.55},${y1} ${x1 + gap * 0.3},${lane} ${x1 + gap * 0.75},${lane}` +
+        `L${x2 - gap * 0.75},${lane}C${x2 - gap * 0.3},${lane} ${x2 - gap * 0.55},${y2} ${into},${y2}`;
+    }
+    const long = Math.hypot(x2 - x1, y2 - y1), dx = ((x2 - x1) / long) * RADIUS, dy = ((y2 - y1) / long) * RADIUS;
+    return `M${x1 + dx},${y1 + dy}L${x2 - dx},${y2 - dy}`;
+  };
+
+  const drawLink = (svg, edge, k, total, gap, room) => {
+    const from = places[edge.from], to = places[edge.to], past = k >= layers;
     edges.push(edge.pairs.map(([a, b], e) => {
       const [x1, y1] = from[a], [x2, y2] = to[b];
-      const long = Math.hypot(x2 - x1, y2 - y1), dx = ((x2 - x1) / long) * RADIUS, dy = ((y2 - y1) / long) * RADIUS;
-      const path = `M${x1 + dx},${y1 + dy}L${x2 - dx},${y2 - dy}`;
-      const group = make(SVG, "g", { class: edge.dense ? "edge" : "edge plain", "data-edge": `${c},${e}` }, svg);
+      const path = pathOf(from[a], to[b], gap, past ? room + a * LANE : null);
+      const kind = `edge${edge.dense ? "" : " plain"}${past ? " past" : ""}`;
+      const group = make(SVG, "g", { class: kind, "data-edge": `${k + 1},${e}` }, svg);
       const wire = make(SVG, "path", { d: path, class: "wire" }, group);
       const flow = make(SVG, "path", { d: path, class: "flow" }, group);
       let number = null;
       if (edge.dense) {
         make(SVG, "path", { d: path, class: "hit" }, group);
-        const name = `weight from ${nodeName(c - 1, a)} to ${nodeName(c, b)}`;
+        const name = `weight from ${nodeName(edge.from, a)} to ${nodeName(edge.to, b)}${past ? ", past its layers" : ""}`;
         make(SVG, "title", {}, group, name);
         group.setAttribute("role", "button");
         group.setAttribute("tabindex", total <= 120 ? 0 : -1);  // else by the lists below the drawing
         group.setAttribute("aria-label", `${name}: ${full(edge.old[e])}, slope ${full(edge.gradient[e])}, new ${full(edge.new[e])}`);
-        choosable(group, () => choose({ kind: "edge", c, e }));
-        if (edge.pairs.length <= FEW) {
+        choosable(group, () => choose({ kind: "edge", k, e }));
+        if (edge.pairs.length <= FEW && !past) {
           const many = Math.max(from.length, to.length);  // numbers of crossing lines stand beside each other
-          const at = many > 1 ? 0.27 + (0.46 * (from.length > to.length ? a % 2 : b % 3)) / (from.length > to.length ? 1 : 2) : 0.5;
-          number = make(SVG, "text", { x: x1 + (x2 - x1) * at, y: y1 + (y2 - y1) * at + 4, class: "number" }, group);
+          const at = many > 1 ? 0.24 + (0.52 * (from.length > to.length ? a % 2 : b % 3)) / (from.length > to.length ? 1 : 2) : 0.5;
+          const share = (RADIUS + at * (Math.hypot(x2 - x1, y2 - y1) - 2 * RADIUS)) / Math.hypot(x2 - x1, y2 - y1);  // from rim to rim
+          number = make(SVG, "text", { x: x1 + (x2 - x1) * share, y: y1 + (y2 - y1) * share + 4, class: "number" }, group);
         }
       }
       return { group, wire, flow, number };
@@ -196,10 +242,11 @@
           (slopeShown(c) ? `, slope of the loss ${full(slope)}` : ""));
       });
     });
-    data.edges.forEach((edge, k) => {
-      const c = k + 1, which = quantity(c), values = edge.dense ? edge[which] : null;
+    links.forEach((edge, k) => {
+      const c = edge.to, which = quantity(edge), values = edge.dense ? edge[which] : null;
       const most = values ? Math.max(...values.map(Math.abs), 1e-300) : 1;
-      const active = (now.kind === "forward" || now.kind === "backward") && now.layer === c;
+      const joins = k >= layers && now.kind === "backward" && now.layer === edge.from + 1;  // where both ways add up
+      const active = joins || ((now.kind === "forward" || now.kind === "backward") && now.layer === c);
       const reached = now.kind === "update" || (now.kind === "backward" && c >= now.layer) || c <= state.moment;
       const many = edge.pairs.length > FEW;
       edges[k].forEach(({ group, wire, flow, number }, e) => {
@@ -213,7 +260,7 @@
         group.classList.toggle("active", active);
         group.classList.toggle("backward", now.kind === "backward");
         group.classList.toggle("dim", !reached);
-        group.classList.toggle("chosen", Boolean(chosen && chosen.kind === "edge" && chosen.c === c && chosen.e === e));
+        group.classList.toggle("chosen", Boolean(chosen && chosen.kind === "edge" && chosen.k === k && chosen.e === e));
         if (number) {
           number.textContent = short(values[e]);
           number.style.fill = which === "gradient" ? "var(--slope)" : "";
@@ -333,7 +380,7 @@
   };
 
   const derivation = (chosen) => {
-    if (chosen.kind === "edge") return data.edges[chosen.c - 1].derivations[chosen.e];
+    if (chosen.kind === "edge") return links[chosen.k].derivations[chosen.e];
     return data.columns[chosen.c].derivations[chosen.a];
   };
 
@@ -346,11 +393,11 @@
       make(null, "h3", {}, panel, part.title);
       part.lines.forEach((line) => panel.appendChild(lineOf(line)));
     }
-    const pair = chosen.kind === "edge" ? data.edges[chosen.c - 1].pairs[chosen.e] : [-1, chosen.a];
-    byId("layer").value = chosen.c;
+    const link = chosen.kind === "edge" ? links[chosen.k] : null;
+    byId("layer").value = link ? link.to : chosen.c;
     fillNodes();
-    byId("from").value = pair[0];
-    byId("to").value = pair[1];
+    byId("from").value = link ? `${chosen.k},${link.pairs[chosen.e][0]}` : -1;
+    byId("to").value = link ? link.pairs[chosen.e][1] : chosen.a;
     show(false);
   };
 
@@ -363,15 +410,17 @@
 
   const fillNodes = () => {
     const c = Number(byId("layer").value);
-    const names = (k) => data.columns[k].shown.map((_, a) => [a, nodeName(k, a)]);
-    options(byId("from"), [[-1, "the node itself"], ...(c && data.edges[c - 1].dense ? names(c - 1) : [])]);
-    options(byId("to"), names(c));
+    const into = links.map((link, k) => [link, k]).filter(([link]) => link.to === c && link.dense);
+    const sources = into.flatMap(([link, k]) =>
+      data.columns[link.from].shown.map((_, a) => [`${k},${a}`, nodeName(link.from, a)]));
+    options(byId("from"), [[-1, "the node itself"], ...sources]);
+    options(byId("to"), data.columns[c].shown.map((_, a) => [a, nodeName(c, a)]));
   };
 
   const chooseFromLists = () => {
-    const c = Number(byId("layer").value), a = Number(byId("from").value), b = Number(byId("to").value);
-    if (a < 0) { choose({ kind: "node", c, a: b }); return; }
-    choose({ kind: "edge", c, e: data.edges[c - 1].pairs.findIndex((pair) => pair[0] === a && pair[1] === b) });
+    const c = Number(byId("layer").value), [k, a] = byId("from").value.split(",").map(Number), b = Number(byId("to").value);
+    if (k < 0) { choose({ kind: "node", c, a: b }); return; }
+    choose({ kind: "edge", k, e: links[k].pairs.findIndex((pair) => pair[0] === a && pair[1] === b) });
   };
 
   // ---- maps of weights ----

@@ -5,12 +5,14 @@ import json
 import re
 from collections.abc import Iterable
 from importlib import resources
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastbp.tracing.layer_trace import LayerTrace
+from fastbp.tracing.update import WeightTrace
 
 if TYPE_CHECKING:
     from fastbp.tracing.trace import Trace
@@ -73,7 +75,12 @@ def _data(trace: "Trace") -> dict[str, Any]:
         "edges": [
             _edges(trace, layer, columns[number], columns[number + 1]) for number, layer in enumerate(trace.layers)
         ],
-        "maps": [_map(layer) for layer in trace.layers if _is_wide(layer)],
+        "past": [
+            _past(trace, layer, columns[layer.start], columns[number + 1]) | {"from": layer.start, "to": number + 1}
+            for number, layer in enumerate(trace.layers)
+            if layer.start is not None
+        ],
+        "maps": [_map(layer, weight) for layer in trace.layers if (weight := _matrix(layer)) and _is_wide(weight)],
         "targets": _targets(trace, columns[-1]["shown"]),
         "losses": [float(loss) for loss in trace.losses[:SAMPLES]],
         "loss": [float(trace.loss_before), float(trace.loss_after)],
@@ -95,7 +102,8 @@ def _counted(count: int, noun: str) -> str:
 
 def _columns(trace: "Trace") -> list[dict[str, Any]]:
     """The input and then all layers: which of their nodes are drawn, and the numbers of those."""
-    shown = _greatest(trace.inputs, trace.input_slopes)
+    chosen = _chosen(trace)
+    shown = chosen[0]
     first = _column("input", f"{_counted(trace.inputs.shape[1], 'value')}", trace.inputs, trace.input_slopes, shown)
     first["derivations"] = [
         {
@@ -105,14 +113,10 @@ def _columns(trace: "Trace") -> list[dict[str, Any]]:
         for j in shown
     ]
     columns = [first]
-    for layer in trace.layers:
-        slopes = layer.output_slopes if layer.output_slopes is not None else layer.sum_slopes
-        assert slopes is not None
-        if layer.is_dense or layer.outputs.shape[1] != layer.inputs.shape[1]:
-            shown = _greatest(layer.outputs, slopes)
-        column = _column(
-            layer.name, layer.description.strip("<>") if layer.is_dense else layer.kind, layer.outputs, slopes, shown
-        )
+    for layer, shown in zip(trace.layers, chosen[1:], strict=True):
+        slopes = _slopes(layer)
+        kind = layer.description.strip("<>") if layer.is_dense else layer.kind if layer.start is None else "sum"
+        column = _column(layer.name, kind, layer.outputs, slopes, shown)
         column["derivations"] = [trace.node(layer.name, j).to_dict() for j in shown]
         for name, weight in layer.weights.items():
             if weight.old.shape == layer.outputs.shape[1:]:
@@ -134,12 +138,37 @@ def _column(name: str, kind: str, values: Array, slopes: Array, shown: list[int]
     }
 
 
-def _greatest(values: Array, slopes: Array) -> list[int]:
-    """The nodes by which the loss would change most if they were 0, in order; all, if they are few."""
-    count = values.shape[1]
-    if count <= NODES:
-        return list(range(count))
-    importance = np.abs(values * slopes).sum(axis=0) + 1e-9 * np.abs(values).sum(axis=0)
+def _slopes(layer: LayerTrace) -> Array:
+    slopes = layer.sum_slopes if layer.output_slopes is None else layer.output_slopes
+    assert slopes is not None
+    return slopes
+
+
+def _chosen(trace: "Trace") -> list[list[int]]:
+    """The nodes of the input and of all layers that are drawn; the same ones where a layer, or what comes past a
+    block's layers, leads from node to same node.
+    """
+    sizes = [_importance(trace.inputs, trace.input_slopes)]
+    groups = [[0]]  # of columns
+    for column, layer in enumerate(trace.layers, 1):
+        sizes.append(_importance(layer.outputs, _slopes(layer)))
+        alike = [] if layer.is_dense or layer.outputs.shape[1] != layer.inputs.shape[1] else [column - 1]
+        alike += [] if layer.start is None or layer.weights else [layer.start]
+        joined = [group for group in groups if set(alike) & set(group)]
+        groups = [group for group in groups if group not in joined] + [[*chain(*joined), column]]
+    found = {column: _greatest(np.sum([sizes[c] for c in group], axis=0)) for group in groups for column in group}
+    return [found[column] for column in range(len(sizes))]
+
+
+def _importance(values: Array, slopes: Array) -> Array:
+    """By how much the loss would change if a node were 0."""
+    return np.abs(values * slopes).sum(axis=0) + 1e-9 * np.abs(values).sum(axis=0)
+
+
+def _greatest(importance: Array) -> list[int]:
+    """The nodes that count most, in order; all, if they are few."""
+    if len(importance) <= NODES:
+        return list(range(len(importance)))
     return sorted(map(int, np.argsort(-importance, kind="stable")[:MOST]))
 
 
@@ -159,10 +188,23 @@ def _targets(trace: "Trace", shown: list[int]) -> list[list[float]]:
 
 def _edges(trace: "Trace", layer: LayerTrace, left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     """What is drawn from one column to the next: the weights of a Dense layer, else lines from node to same node."""
-    if not layer.is_dense:
-        same = [[a, b] for a, i in enumerate(left["shown"]) for b, j in enumerate(right["shown"]) if i == j]
-        return {"dense": False, "pairs": same}
-    kernel = layer.weights["kernel"]
+    return _weights(trace, layer, left, right) if layer.is_dense else _same_nodes(left, right)
+
+
+def _past(trace: "Trace", block: LayerTrace, left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+    """What is drawn past the layers of a residual block: the weights of its projection, or lines to the same node."""
+    return _weights(trace, block, left, right) if block.weights else _same_nodes(left, right)
+
+
+def _same_nodes(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+    same = [[a, b] for a, i in enumerate(left["shown"]) for b, j in enumerate(right["shown"]) if i == j]
+    return {"dense": False, "pairs": same}
+
+
+def _weights(trace: "Trace", layer: LayerTrace, left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+    kernel = _matrix(layer)
+    assert kernel is not None
+    name = kernel.name.rpartition("/")[2]
     places = [(i, j) for i in left["shown"] for j in right["shown"]]
     return {
         "dense": True,
@@ -170,21 +212,25 @@ def _edges(trace: "Trace", layer: LayerTrace, left: dict[str, Any], right: dict[
         "old": [float(kernel.old[at]) for at in places],
         "new": [float(kernel.new[at]) for at in places],
         "gradient": [float(kernel.gradient[at]) for at in places],
-        "derivations": [trace.weight(layer.name, *at).to_dict() for at in places],
+        "derivations": [trace.weight(layer.name, *at, name=name).to_dict() for at in places],
     }
 
 
-def _is_wide(layer: LayerTrace) -> bool:
-    return layer.is_dense and max(layer.weights["kernel"].old.shape) > NODES
+def _matrix(layer: LayerTrace) -> WeightTrace | None:
+    """The weights between nodes: of a Dense layer, or of a residual block's projection."""
+    return next((weight for weight in layer.weights.values() if weight.old.ndim == 2), None)
 
 
-def _map(layer: LayerTrace) -> dict[str, Any]:
+def _is_wide(weight: WeightTrace) -> bool:
+    return max(weight.old.shape) > NODES
+
+
+def _map(layer: LayerTrace, weight: WeightTrace) -> dict[str, Any]:
     """Pictures of all weights and of all slopes of a layer."""
-    kernel = layer.weights["kernel"]
-    arrays = {"old": kernel.old, "gradient": kernel.gradient, "new": kernel.new}
+    arrays = {"old": weight.old, "gradient": weight.gradient, "new": weight.new}
     return {
-        "name": layer.name,
-        "shape": list(kernel.old.shape),
+        "name": layer.name if layer.is_dense else f"{layer.name}, past its layers",
+        "shape": list(weight.old.shape),
         **{name: _picture(array) for name, array in arrays.items()},
     }
 

@@ -21,6 +21,8 @@ CELLS = 12  # of a table of weights
 def forward_text(layer: LayerTrace) -> str:
     """What goes into a layer and comes out."""
     rows: Rows = [("values feeding in", layer.inputs), ("sums", layer.sums), ("values", layer.outputs)]
+    if layer.past is not None:
+        rows = [("values of its layers", layer.inputs), ("values past them", layer.past), ("values", layer.outputs)]
     return _rows(f"{layer.name}: {layer.description}", rows)
 
 
@@ -39,8 +41,14 @@ def backward_text(layer: LayerTrace) -> str:
         ("slope of the activation", layer.slopes),
         ("slope of the loss at the sums", layer.sum_slopes),
     ]
-    if layer.activation is None:
+    if layer.past_slopes is not None:
+        rows.append(("goes back into its layers", layer.input_slopes))
+        rows.append(("and past them", layer.past_slopes))
+    elif layer.activation is None or layer.begun:
         rows.append(("slope of the loss at what feeds in", layer.input_slopes))
+    rows += [(f"comes past the layers of {block.name}", block.past_slopes) for block in layer.begun]
+    if layer.begun:
+        rows.append(("added up", layer.fed_slopes))
     text = _rows(f"{layer.name}: {layer.description}", rows)
     for name, weight in layer.weights.items():
         text += f"\n  {name}, slopes and new values"
@@ -60,14 +68,14 @@ def update_text(trace: Any) -> str:
 
 
 def _rows(title: str, rows: Rows) -> str:
-    lines = [f"  {title}"]
+    lines, width = [f"  {title}"], max((len(name) for name, array in rows if array is not None), default=0)
     for name, array in rows:
         for s, row in enumerate([] if array is None else array[:SAMPLES]):
             numbers = "  ".join(shown(value) for value in row[:NUMBERS])
             more = f"  … {len(row)} in all" if len(row) > NUMBERS else ""
-            lines.append(f"    {name if s == 0 else '':<32}  {numbers}{more}")
+            lines.append(f"    {name if s == 0 else '':<{width}}  {numbers}{more}")
         if array is not None and len(array) > SAMPLES:
-            lines.append(f"    {'':<32}  … {len(array)} samples in all")
+            lines.append(f"    {'':<{width}}  … {len(array)} samples in all")
     return "\n".join(lines)
 
 

@@ -72,7 +72,8 @@ class Trace:
     """One step of training on a batch, as ``explain`` recorded it. Printed, it is a text.
 
     Attributes:
-        layers: a ``LayerTrace`` for each layer.
+        layers: a ``LayerTrace`` for each layer, in the order in which they work: those of a residual block, named
+            "block/layer", before the block itself, which is the sum of what they make of x and x.
         inputs, targets, prediction: of the batch.
         losses: of each sample, unweighted.
         shares: what each sample's loss is multiplied by in the loss of the batch, 1 / n without weights.
@@ -126,21 +127,27 @@ class Trace:
         stepped._network.draws = draws
         self.loss_after = stepped.loss_and_gradients(rows, y, sample_weight)[0]
         self.learning_rate = self.update.learning_rate
-        self.layers = self._layers(looked_at, walk)
+        self.layers = self._layers(walk)
         require_equal(walk, self.update.weights, slopes_of)
 
-    def _layers(self, model: Sequential, walk: Walk) -> list[LayerTrace]:
+    def _layers(self, walk: Walk) -> list[LayerTrace]:
         found: list[LayerTrace] = []
         x, first = self.inputs, 0
-        for number, layer in enumerate(model.layers):
+        for number, place in enumerate(walk.places):
             parts = [part for part in walk.parts if part.layer == number]
-            later = next((part.dx for part in walk.parts if part.layer > number), None)
-            last = range(first, first + len(layer.weights))
-            weights = {k: self.update.weights[k] for k in last}
-            first += len(weights)
-            dx = self.loss_slopes * self.shares[:, None] if later is None else later
-            found.append(LayerTrace(layer, parts, x, dx, weights))
+            # Of a block the layers within it have taken all weights but the projection.
+            count = sum(len(part.weights) for part in parts) if place.start is not None else len(place.variables)
+            weights = {k: self.update.weights[k] for k in range(first, first + count)}
+            first += count
+            found.append(LayerTrace(place, parts, x, weights))
             x = found[-1].outputs
+        for block in found:
+            if block.start is not None:
+                found[block.start].begun.append(block)
+        slopes = self.loss_slopes * self.shares[:, None]
+        for layer in reversed(found):
+            layer.set_passing(slopes)
+            slopes = layer.fed_slopes
         return found
 
     # ---- one number ----
@@ -172,6 +179,11 @@ class Trace:
         return derive_node(self, self.layer(layer), j)
 
     # ---- the whole ----
+
+    def feeding(self, layer: LayerTrace) -> tuple[str, Array]:
+        """What feeds into a layer, and into a residual block as a whole: its name, "" of the input; and its values."""
+        number = self.layers.index(layer) if layer.start is None else layer.start
+        return (self.layers[number - 1].name, self.layers[number - 1].outputs) if number else ("", self.inputs)
 
     def steps(self) -> Iterator[Step]:
         """What happens, in order: forward layer by layer, the loss, backward layer by layer, the update."""
