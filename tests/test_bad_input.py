@@ -684,6 +684,25 @@ def test_the_cores_trainer_checks_its_settings(settings, message):
         core_trainer(**settings)
 
 
+@pytest.mark.parametrize(
+    "totals", [np.zeros((2, 3)), np.zeros((0, 2)), np.zeros(4), np.zeros((2, 4))[:, ::2], np.zeros((4, 4))[::2, :2]]
+)
+def test_the_cores_trainer_checks_where_totals_go(totals):
+    trainer = core_trainer()
+    samples = _core.Samples32(matrix(4, 3), matrix(4, 2))
+    with pytest.raises(ValueError, match="totals must"):
+        trainer.train_epochs(totals, samples, 2, None)
+    with pytest.raises(TypeError):
+        trainer.train_epochs(totals.astype(np.float32), samples, 2, None)
+    constant = np.zeros((2, 2))
+    constant.flags.writeable = False
+    with pytest.raises(ValueError, match="not writeable"):
+        trainer.train_epochs(constant, samples, 2, None)
+    with pytest.raises(ValueError, match="no such batches"):
+        trainer.train_epochs(np.zeros((2, 2)), samples, 0, None)
+    assert trainer.iterations == 0
+
+
 def test_the_cores_trainer_checks_hyperparameters():
     with pytest.raises(ValueError, match="sgd takes 1 hyperparameters; got 2"):
         core_trainer().set_hyperparameters([0.1, 0.9])

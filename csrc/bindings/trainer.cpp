@@ -251,6 +251,23 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
           "Trains on batches [first, last) of an epoch; Σ weight · loss and the number of samples, then the state of "
           "each metric, all added to `totals`.")
       .def(
+          "train_epochs",
+          [](Train& self, py::array_t<double> totals, const Held& samples, long batch_size,
+             std::optional<uint32_t> shuffle_epoch) {
+            require_fit(self, samples, batch_size, 0, 0);
+            const MatrixView<const double> rows = matrix_of<double>(totals, "totals");
+            if (rows.rows < 1 || rows.cols != self.totals() || rows.stride != rows.cols) {
+              throw std::invalid_argument("totals must be contiguous, (epochs, " + std::to_string(self.totals()) + ")");
+            }
+            const Busy busy(busy_flag(self));
+            Poll poll = signal_poll();
+            double* const data = totals.mutable_data();
+            py::gil_scoped_release release;
+            self.train_epochs(samples.view, batch_size, shuffle_epoch, {data, rows.rows, rows.cols, rows.stride}, poll);
+          },
+          py::arg("totals").noconvert(), py::arg("samples"), py::arg("batch_size"), py::arg("shuffle_epoch"),
+          "Trains for whole epochs, each of which adds to its row of `totals` what `train` returns.")
+      .def(
           "evaluate",
           [](Train& self, const Held& samples, long batch_size, long first, long last, std::optional<Totals> totals) {
             require_fit(self, samples, batch_size, first, last);

@@ -22,15 +22,25 @@ template <typename T>
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
-  explicit AlignedBuffer(long size) : memory_(std::calloc(size * sizeof(T) + kAlignment, 1)) {
-    if (!memory_) throw std::bad_alloc();
-    const auto address = reinterpret_cast<std::uintptr_t>(memory_.get());
-    data_ = reinterpret_cast<T*>((address + kAlignment - 1) / kAlignment * kAlignment);
+  explicit AlignedBuffer(long size) : memory_(std::calloc(size * sizeof(T) + kAlignment, 1)) { align(); }
+
+  // Of any content, for what is written before it is read: a large buffer that was used before is not cleared.
+  static AlignedBuffer unwritten(long size) {
+    AlignedBuffer buffer;
+    buffer.memory_.reset(std::malloc(size * sizeof(T) + kAlignment));
+    buffer.align();
+    return buffer;
   }
 
   T* data() const { return data_; }
 
  private:
+  void align() {
+    if (!memory_) throw std::bad_alloc();
+    const auto address = reinterpret_cast<std::uintptr_t>(memory_.get());
+    data_ = reinterpret_cast<T*>((address + kAlignment - 1) / kAlignment * kAlignment);
+  }
+
   struct Free {
     void operator()(void* p) const { std::free(p); }
   };

@@ -57,19 +57,29 @@ std::vector<long> Trainer<T>::metric_sizes() const {
 template <typename T>
 Totals Trainer<T>::train(const Samples<T>& samples, long batch_size, std::optional<uint32_t> shuffle_epoch, long first,
                          long last, Totals totals, Poll& poll) {
-  const int32_t* rows = shuffle_epoch ? order(samples.x.rows(), *shuffle_epoch) : nullptr;
-  return run(samples, rows, batch_size, first, last, Mode::train, std::move(totals), poll);
+  run(samples, shuffle_epoch, batch_size, first, last, Mode::train, totals.data(), poll);
+  return totals;
+}
+
+template <typename T>
+void Trainer<T>::train_epochs(const Samples<T>& samples, long batch_size, std::optional<uint32_t> shuffle_epoch,
+                              MatrixView<double> totals, Poll& poll) {
+  const long batches = (samples.x.rows() + batch_size - 1) / batch_size;
+  run(samples, shuffle_epoch, batch_size, 0, totals.rows * batches, Mode::train, totals.data, poll);
 }
 
 template <typename T>
 Totals Trainer<T>::evaluate(const Samples<T>& samples, long batch_size, long first, long last, Totals totals,
                             Poll& poll) {
-  return run(samples, nullptr, batch_size, first, last, Mode::evaluate, std::move(totals), poll);
+  run(samples, {}, batch_size, first, last, Mode::evaluate, totals.data(), poll);
+  return totals;
 }
 
 template <typename T>
 Totals Trainer<T>::gradients(const Samples<T>& samples, Poll& poll) {
-  return run(samples, nullptr, samples.x.rows(), 0, 1, Mode::gradients, no_totals(), poll);
+  Totals totals = no_totals();
+  run(samples, {}, samples.x.rows(), 0, 1, Mode::gradients, totals.data(), poll);
+  return totals;
 }
 
 template <typename T>
@@ -85,31 +95,39 @@ void Trainer<T>::apply_gradients(bool penalties) {
   std::copy(given.begin(), given.end(), arena.gradients());
 }
 
+// Batches are counted on from an epoch to the next, and each epoch adds to its own totals_ of `totals`.
 template <typename T>
-Totals Trainer<T>::run(const Samples<T>& samples, const int32_t* order, long batch_size, long first, long last,
-                       Mode mode, Totals totals, Poll& poll) {
-  const long n = samples.x.rows();
+void Trainer<T>::run(const Samples<T>& samples, std::optional<uint32_t> shuffle_epoch, long batch_size, long first,
+                     long last, Mode mode, double* totals, Poll& poll) {
+  const long n = samples.x.rows(), batches = (n + batch_size - 1) / batch_size;
   prepare(samples, std::min(batch_size, n), mode, last - first);
-  if (samples.x.is_sparse() && mode != Mode::evaluate) {
-    const long entries = most_entries(samples, order, batch_size, first, last);
+  const int32_t* rows = nullptr;
+  const auto begin_epoch = [&](long b) {
+    if (shuffle_epoch) rows = order(n, *shuffle_epoch + static_cast<uint32_t>(b / batches));
+    if (!samples.x.is_sparse() || mode == Mode::evaluate) return;
+    const long at = b % batches;
+    const long entries = most_entries(samples, rows, batch_size, at, std::min(batches, at + last - b));
     if (!by_column_ || by_column_->entries() < entries || by_column_->members() < team_size_) {
       by_column_.reset();  // first, so that memory need not hold both
       by_column_.emplace(samples.x.cols(), entries, team_size_);
     }
-  }
+  };
+  begin_epoch(first);
   // Members must see the same, or one would wait for another that has left: so each of these is written between
   // barriers that all take part in after they have read it.
   Failure failure, interruption;
   const auto one = [&](long b, const Member& me) {
-    Batch batch = {samples, order, b * batch_size, std::min(batch_size, n - b * batch_size)};
+    const long start = b % batches * batch_size;
+    Batch batch = {samples, rows, start, std::min(batch_size, n - start)};
     const double scale = scale_of(batch);
     batch.scale = settings_.loss_weight * scale;
     batch.penalties = {1, scale};
     if (b == first || mode == Mode::train) update_.measure(me);  // before any member can change a weight
-    const bool done = step(batch, mode, totals, failure, me);
+    const bool done = step(batch, mode, totals + b / batches * totals_, failure, me);
     if (done && me.leads()) {
       try {
         poll();
+        if (b + 1 < last && (b + 1) % batches == 0) begin_epoch(b + 1);
       } catch (...) {
         interruption.report(std::current_exception());
       }
@@ -144,12 +162,11 @@ Totals Trainer<T>::run(const Samples<T>& samples, const int32_t* order, long bat
   });
   interruption.rethrow();
   failure.rethrow();
-  return totals;
 }
 
 // One member's share of one batch. If a function of the user's fails, the batch changes nothing; false for all members.
 template <typename T>
-bool Trainer<T>::step(const Batch& batch, Mode mode, Totals& totals, Failure& failure, const Member& me) {
+bool Trainer<T>::step(const Batch& batch, Mode mode, double* totals, Failure& failure, const Member& me) {
   const long chunks = plan_.chunks(batch.count);
   const int groups = plan_.groups_for(batch.count);
   const bool together = plan_.groups == 1;

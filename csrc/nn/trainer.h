@@ -75,7 +75,8 @@ class Trainer {
   bool sparse() const { return loss_ ? loss_->sparse : settings_.own_loss_sparse; }
   const Settings& settings() const { return settings_; }
 
-  // How many totals each metric takes.
+  // How many totals there are, and how many of them each metric takes.
+  long totals() const { return totals_; }
   std::vector<long> metric_sizes() const;
 
   // One step by the gradients that are stored, which stay as they are; `penalties`: with the slopes of those added.
@@ -103,6 +104,11 @@ class Trainer {
   // each batch is added to `totals`, so these are the same bits however many calls the batches come in.
   Totals train(const Samples<T>& samples, long batch_size, std::optional<uint32_t> shuffle_epoch, long first, long last,
                Totals totals, Poll& poll);
+
+  // Trains for whole epochs without coming back, shuffled as shuffle_epoch and those after it. Each adds its totals to
+  // its row of `totals` (epochs, totals) in time for who stops the call to find those of the epochs that are done.
+  void train_epochs(const Samples<T>& samples, long batch_size, std::optional<uint32_t> shuffle_epoch,
+                    MatrixView<double> totals, Poll& poll);
 
   // Loss and metrics of the batches [first, last), without training, added likewise.
   Totals evaluate(const Samples<T>& samples, long batch_size, long first, long last, Totals totals, Poll& poll);
@@ -133,8 +139,8 @@ class Trainer {
     PenaltyScale penalties = {};
   };
 
-  Totals run(const Samples<T>& samples, const int32_t* order, long batch_size, long first, long last, Mode mode,
-             Totals totals, Poll& poll);
+  void run(const Samples<T>& samples, std::optional<uint32_t> shuffle_epoch, long batch_size, long first, long last,
+           Mode mode, double* totals, Poll& poll);
   // What has been found out about teams of a size, for batches of a size.
   struct Habit {
     long batch = 0;
@@ -142,7 +148,7 @@ class Trainer {
     Pace pace;
   };
   int team_for(const Cost& cost, long batch, Mode mode);
-  bool step(const Batch& batch, Mode mode, Totals& totals, Failure& failure, const Member& me);
+  bool step(const Batch& batch, Mode mode, double* totals, Failure& failure, const Member& me);
   struct Gradients {
     T* store = nullptr;  // where; null: applied as they are computed
     bool accumulate = false;

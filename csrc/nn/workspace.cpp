@@ -10,7 +10,7 @@ Workspace<T>::Workspace(const Stack<T>& stack, long samples, Layout layout, Use 
   memory_ = AlignedBuffer<T>(size.used());
   Room<T> room(memory_.data());
   place(room, stack, layout, use, gathers);
-  for (int i = 0; i < members; ++i) packs_.emplace_back(kPackBytes / sizeof(T));
+  for (int i = 0; i < members; ++i) packs_.push_back(AlignedBuffer<T>::unwritten(kPackBytes / sizeof(T)));
   if (use == Use::training) labels_ = AlignedBuffer<int32_t>(padded<T>(samples));
 }
 

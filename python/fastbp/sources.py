@@ -49,7 +49,7 @@ class Arrays(Source):
     def __init__(
         self, model: Any, samples: Any, n: int, size: int, shuffle: bool = False, steps: int | None = None
     ) -> None:
-        self.model, self.samples, self.size, self.shuffle = model, samples, min(size, n), shuffle
+        self.model, self.samples, self.n, self.size, self.shuffle = model, samples, n, min(size, n), shuffle
         self.batches = -(-n // self.size)  # of one time through the data
         self.steps = self.batches if steps is None else steps
         self.at = 0
@@ -73,6 +73,20 @@ class Arrays(Source):
             )
             if trains and self.at == 0:
                 self.model.epochs_trained += 1
+
+    def train_epochs(self, trainer: Trainer, epochs: int) -> Iterator[dict[str, Any]]:
+        """The logs of whole epochs, for which the core trains without coming back before the first of them.
+
+        If that is stopped, what is raised comes after the logs of the epochs that were done.
+        """
+        totals = np.zeros((epochs, len(trainer.no_totals())))
+        try:
+            order = self.model.epochs_trained if self.shuffle else None
+            trainer.train_epochs(totals, self.samples, self.size, order, self.batches)
+        finally:
+            done = [trainer.logs(each) for each in totals if each[1] == self.n]
+            self.model.epochs_trained += len(done)
+            yield from done
 
 
 class Batches(Source):

@@ -177,6 +177,20 @@ class Trainer:
             view[...] = constraint(view)
         return totals
 
+    def train_epochs(
+        self, totals: Totals, samples: Any, batch_size: int, shuffle_epoch: int | None, batches: int
+    ) -> None:
+        """Trains for whole epochs, of so many batches, without coming back; each adds to its row of ``totals``."""
+        self._hand_over_settings()
+        if self.own_constraints:
+            for epoch, row in enumerate(totals):
+                order = None if shuffle_epoch is None else shuffle_epoch + epoch
+                row += self.train(samples, batch_size, order, 0, batches)
+            return
+        self._hand_over_rates(len(totals) * batches)
+        self.core.set_threads(get_num_threads())
+        self.core.train_epochs(totals, samples, batch_size, shuffle_epoch)
+
     def apply_gradients(self) -> None:
         """One step by the gradients that are stored."""
         self._hand_over_settings()

@@ -229,7 +229,7 @@ class Optimizer:
     def uses_weight_decay(self, name: str, array: Array) -> bool:
         """Whether a weight of that name decays, if any does."""
         named = self._excluded_names and re.search(self._excluded_names, name)
-        return not named and array.ctypes.data not in self._excluded_weights
+        return not named and not (self._excluded_weights and array.ctypes.data in self._excluded_weights)
 
     # ---- copies ----
 

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from fastbp.sources import Arrays
 from fastbp.trainer import Trainer
 
 LEAST_RATE = 1e-6  # below which "adaptive" ends the fit
+LONGEST = 1000  # batches that the core is asked for at once: as many as make the trip there cheap
 
 
 class Watch:
@@ -74,13 +76,18 @@ def run(estimator: Any, part: Any, held: Any, objective: Any, incremental: bool)
     patience = Patience(estimator, bool(estimator.early_stopping))
     model.stop_training = False
     estimator.n_iter_ = 0
+    most = 1 if incremental else estimator.max_iter
+    if watch is None and not hooks.callbacks and not estimator.verbose and _schedule(estimator) != "invscaling":
+        epochs = _ahead(estimator, trainer, source, most)
+    else:
+        epochs = iter(lambda: run_epoch(trainer, source, batch_hooks, model), None)
     logs: dict[str, Any] = {}
     with hooks:
         hooks.call("on_train_begin", {})
         try:
-            for epoch in range(1 if incremental else estimator.max_iter):
+            for epoch in range(most):
                 hooks.call("on_epoch_begin", epoch, {})
-                logs = run_epoch(trainer, source, batch_hooks, model)
+                logs = next(epochs)
                 logs["loss"] += offset
                 _note(estimator, logs, n)
                 if watch is not None:
@@ -105,6 +112,19 @@ def run(estimator: Any, part: Any, held: Any, objective: Any, incremental: bool)
         hooks.call("on_train_end", logs)
     if patience.keeps_weights:
         model.set_weights(patience.weights)
+
+
+def _ahead(estimator: Any, trainer: Trainer, source: Arrays, most: int) -> Iterator[dict[str, Any]]:
+    """The logs of epoch after epoch, where nobody looks at the network in between.
+
+    The core is ahead of who reads them by no more epochs than the fit is sure to have: without any gain it ends after
+    ``n_iter_no_change`` and one.
+    """
+    while most > 0:
+        sure = estimator.n_iter_no_change + 1 - estimator._no_improvement
+        count = int(max(1, min(most, sure, LONGEST // source.batches)))
+        most -= count
+        yield from source.train_epochs(trainer, count)
 
 
 def _batch_size(estimator: Any, n: int) -> int:

@@ -1,9 +1,11 @@
 """What both estimators are: a network between scikit-learn's conventions and fastbp's core."""
 
+import threading
 from abc import abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -12,14 +14,14 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from fastbp import _data, losses, optimizers, threads
 from fastbp.layers import Activation, BatchNormalization, Dense, Dropout, Input, Layer
 from fastbp.losses import Loss
 from fastbp.models import Sequential
 from fastbp.regularizers import L2
-from fastbp.sklearn import descent, lbfgs, parameters
+from fastbp.sklearn import descent, inputs, lbfgs, parameters
 
 Array = npt.NDArray[Any]
 
@@ -131,7 +133,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         held = None if eval_set is None else self._part(*_unpacked(eval_set), known=True)
         objective = self._objective()
         widths = [part.x.shape[1], *parameters.widths(self.hidden_layer_sizes), self.n_outputs_]
-        random = check_random_state(self.random_state)
+        random = _random(self.random_state)
         descends = self.solver != "lbfgs" or self.optimizer is not None
         if goes_on:
             self._require_widths(widths)
@@ -149,7 +151,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
                 descent.run(self, part, held, objective, incremental)
             else:
                 lbfgs.run(self, part)
-        if not all(np.isfinite(w).all() for w in self.model_.weights):
+        if not self.model_._network.weights_finite():
             raise ValueError(NON_FINITE)
         return self
 
@@ -162,16 +164,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         all_of_them: bool = False,
         reset: bool = False,
     ) -> Part:
-        X, y = validate_data(  # noqa: N806
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=self._numeric_targets,
-            dtype=self._dtype(),
-            reset=reset,
-        )
+        X, y = inputs.targeted(self, X, y, self._dtype(), reset, self._numeric_targets)  # noqa: N806
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if known:
@@ -218,10 +211,10 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         """
         pairs = []
         hidden = self._hidden_activations()
-        for i, (inputs, outputs) in enumerate(pairwise(widths)):
+        for i, shape in enumerate(pairwise(widths)):
             function = hidden[min(i, len(hidden) - 1)] if hidden else None
-            bound = np.sqrt((2.0 if function and function.name == "sigmoid" else 6.0) / (inputs + outputs))
-            pairs.append((random.uniform(-bound, bound, (inputs, outputs)), random.uniform(-bound, bound, outputs)))
+            bound = np.sqrt((2.0 if function and function.name == "sigmoid" else 6.0) / sum(shape))
+            pairs.append((random.uniform(-bound, bound, shape), random.uniform(-bound, bound, shape[1])))
         return pairs
 
     def _layers(self, widths: list[int], out_activation: str) -> list[Layer]:
@@ -251,7 +244,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         random: np.random.RandomState,
     ) -> None:
         layers = self._layers(widths, objective.out_activation)
-        seed = int(random.randint(np.iinfo(np.int32).max))
+        seed = int(random.randint(2**31 - 1))
         self.model_ = Sequential([Input((widths[0],)), *layers], dtype=self._dtype(), seed=seed)
         self.coefs_, self.intercepts_ = self._views()
         for views, values in ((self.coefs_, initial), (self.intercepts_, initial)):
@@ -268,7 +261,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     def _views(self) -> tuple[list[Array], list[Array]]:
         """The kernels and the biases, where the network has them."""
-        return [layer.kernel for layer in self._dense()], [layer.bias for layer in self._dense()]
+        kernels, biases = zip(*(layer.weights for layer in self._dense()), strict=True)
+        return list(kernels), list(biases)
 
     def _settle_weights(self) -> None:
         """Takes what was put in place of a kernel or a bias into the network."""
@@ -316,7 +310,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     def _outputs(self, X: Any) -> Array:  # noqa: N803
         """The network's outputs (n, outputs)."""
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=self._dtype(), reset=False)  # noqa: N806
+        X = inputs.samples(self, X, self._dtype())  # noqa: N806
         self._settle_weights()
         with self._threads():
             return self.model_.predict(X, verbose=0)
@@ -380,6 +374,26 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+class _Generator(threading.local):
+    """A generator for each thread: to make one takes as long as ten epochs of a small network, for NumPy asks the
+    system for a seed first.
+    """
+
+    def __init__(self) -> None:
+        self.state = np.random.RandomState(0)
+
+
+_generator = _Generator()
+
+
+def _random(seed: Any) -> np.random.RandomState:
+    """``check_random_state``, for as long as no other fit of this thread begins."""
+    if not isinstance(seed, Integral):
+        return check_random_state(seed)
+    _generator.state.seed(int(seed))
+    return _generator.state
 
 
 REDUCTION = "mean_with_sample_weight"  # scikit-learn divides by the sum of the weights
