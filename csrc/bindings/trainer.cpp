@@ -305,7 +305,7 @@ void register_trainer(py::module_& m) {
       "pace_of",
       [](double gain, double alone, double shared, long steps) {
         std::vector<std::pair<bool, long>> stretches;
-        Pace pace(gain);
+        Pace pace(gain, alone);
         for (long left = steps; left > 0; left -= stretches.back().second) {
           const Pace::Stretch stretch = pace.next(left);
           pace.record(stretch, static_cast<double>(stretch.steps) * (stretch.shared ? shared : alone));

@@ -22,13 +22,14 @@ constexpr int kTileRows = kVectorRegisters >= 32 ? 8 : 4;  // 24 of 32 registers
 constexpr int kTileCols = 3;
 
 constexpr long kPanelBytes = 24 * 1024;   // a panel of C: half of a small first-level cache
+constexpr long kFinishBytes = 8 * 1024;   // of which `finish` gets several tiles' rows at once, if they are so short
 constexpr long kBlockBytes = 512 * 1024;  // the columns of B that all panels of a block read again: half of a small L2
 
 // Packing copies a block of B to where one vector follows the other. It pays where B does not stay in a cache anyway
 // and enough panels share the copy. A panel of A is copied where its rows are far apart: read in place, each line would
 // come twice, and often from another page. Measured on a core with 48 KB of L1 and 2 MB of L2: 256x1024x2048 73 -> 165
 // GFLOP/s, 2048x256x2048 (A by columns) 150 -> 180, of a peak of 200.
-constexpr long kPackedBytes = 512 * 1024;    // of B, half of a small L2
+constexpr long kPackedBytes = 512 * 1024;     // of B, half of a small L2
 constexpr long kPackedPairBytes = 64 * 1024;  // of A
 constexpr long kPackedDepth = 512;            // rows of B at a time: 8 x 512 floats of A are a third of L1
 constexpr long kPackFromRows = 48;            // panels that share the copy: six or more
@@ -85,19 +86,22 @@ void tile(T* c, long c_stride, const Start<T>& start, const T* a, long a_row, lo
 template <typename T>
 using Tile = void (*)(T*, long, const Start<T>&, const T*, long, long, const T*, long, long);
 
+// One or two rows alone take more columns: each sum waits four cycles for its last term, so eight must be on their way.
+constexpr int kMostCols = 8;
+constexpr int most_cols(int rows) { return rows == 1 ? kMostCols : rows == 2 ? 6 : kTileCols; }
+
 // Every height and width of tile, so the last rows and columns waste nothing: table.entry[rows - 1][cols - 1].
-template <typename T, int rows = kTileRows>
-struct TileTable : TileTable<T, rows - 1> {
-  constexpr TileTable() {
-    this->entry[rows - 1][0] = tile<T, rows, 1>;
-    this->entry[rows - 1][1] = tile<T, rows, 2>;
-    this->entry[rows - 1][2] = tile<T, rows, 3>;
-  }
+template <typename T, int rows = kTileRows, int cols = most_cols(rows)>
+struct TileTable : TileTable<T, rows, cols - 1> {
+  constexpr TileTable() { this->entry[rows - 1][cols - 1] = tile<T, rows, cols>; }
 };
 
+template <typename T, int rows>
+struct TileTable<T, rows, 0> : TileTable<T, rows - 1> {};
+
 template <typename T>
-struct TileTable<T, 0> {
-  Tile<T> entry[kTileRows][kTileCols] = {};
+struct TileTable<T, 1, 0> {
+  Tile<T> entry[kTileRows][kMostCols] = {};
 };
 
 template <typename T>
@@ -139,17 +143,17 @@ struct Packing {
   }
 };
 
-// The vectors of the next tile, of so many that are left. Four are two and two: of three and one, the second would wait
-// for loads.
-constexpr int next_tile(long vectors) {
-  return vectors == kTileCols + 1 ? 2 : static_cast<int>(smaller(vectors, kTileCols));
+// The vectors of the next tile, of so many that are left and of `most` that fit one. One more than that is cut in two
+// halves: of the rest alone, the sums would wait for loads.
+constexpr int next_tile(long vectors, int most) {
+  return vectors == most + 1 ? (most + 1) / 2 : static_cast<int>(smaller(vectors, most));
 }
 
 // out = the columns of one tile after the other, each (k, width of the tile).
 template <typename T>
 void pack_b(T* out, const T* b, long b_stride, long k, long cols) {
   for (long n = 0, wide; n < cols; n += wide) {
-    wide = next_tile((cols - n) / kLanes<T>) * kLanes<T>;
+    wide = next_tile((cols - n) / kLanes<T>, kTileCols) * kLanes<T>;
     const T* from = b + n;
     for (long i = 0; i < k; ++i, from += b_stride, out += wide) {
       for (long c = 0; c < wide; c += kLanes<T>) store<T>(out + c, load(from + c));
@@ -192,28 +196,36 @@ void product(const Product<T>& p) {
 
   for (long n0 = 0; n0 < p.n; n0 += block) {
     const long cols = smaller(block, p.n - n0), padded_cols = padded<T>(cols);
+    const long panel_rows = kFinishBytes / (padded_cols * static_cast<long>(sizeof(T)));  // one tile's at least
     for (long k0 = 0; k0 == 0 || k0 < p.k; k0 += depth) {
       const long k = smaller(depth, p.k - k0);
       const T* b = p.b + k0 * p.b_stride + n0;
       if (packing.b) pack_b(p.pack, b, p.b_stride, k, padded_cols);
-      for (long m0 = 0; m0 < p.m; m0 += kTileRows) {
+      for (long m0 = 0, in_panel = 0; m0 < p.m; m0 += kTileRows) {
         const long rows = smaller(kTileRows, p.m - m0);
-        T* c = p.c ? p.c + m0 * p.c_stride + n0 : scratch;
+        T* const panel = p.c ? p.c + (m0 - in_panel) * p.c_stride + n0 : scratch;
         const long c_stride = p.c ? p.c_stride : padded_cols;
+        T* const c = panel + in_panel * c_stride;
         const Start<T> start = k0 > 0 || p.accumulate ? Start<T>{c, c_stride, 1} : bias.at(m0, n0);
         const T* a = p.a + m0 * p.a_row + k0 * p.a_col;
         const bool is_first = m0 / kTileRows % 2 == 0;
         if (packing.a && is_first) packed_second = pack_a(packed_pair, a, p.a_col, k, smaller(2 * kTileRows, p.m - m0));
         const T* packed_a = is_first ? packed_pair : packed_second;
+        const int most = packing.b ? kTileCols : most_cols(static_cast<int>(rows));
         for (long n = 0, wide; n < padded_cols; n += wide) {
-          const int vectors = next_tile((padded_cols - n) / kLanes<T>);
+          const int vectors = next_tile((padded_cols - n) / kLanes<T>, most);
           wide = vectors * kLanes<T>;
           tiles.entry[rows - 1][vectors - 1](c + n, c_stride, start.at(0, n), packing.a ? packed_a : a,
                                              packing.a ? 1 : p.a_row, packing.a ? rows : p.a_col,
                                              packing.b ? p.pack + n * k : b + n, packing.b ? wide : p.b_stride, k);
         }
-        if (k0 + depth >= p.k && p.finish.call)
-          p.finish.call(p.finish.context, c, c_stride, p.finish.row + m0, p.finish.col + n0, rows, cols);
+        in_panel += rows;
+        if (in_panel < panel_rows && m0 + rows < p.m) continue;
+        if (k0 + depth >= p.k && p.finish.call) {
+          p.finish.call(p.finish.context, panel, c_stride, p.finish.row + m0 + rows - in_panel, p.finish.col + n0,
+                        in_panel, cols);
+        }
+        in_panel = 0;
       }
     }
   }

@@ -17,9 +17,9 @@ class Pace {
     long steps;
   };
 
-  // `gain`: how many times as fast the team is expected to be. Where that is much, steps are shared for a while before
-  // the first trial, so that a short fit need not pay for it.
-  explicit Pace(double gain = 1) : left_(gain < kClear ? 0 : kFirst) {}
+  // `gain`: how many times as fast the team is expected to be, in steps of so many seconds. Where that is much and
+  // steps are long, they are shared for a while before the first trial, so that a short fit need not pay for it.
+  explicit Pace(double gain = 1, double seconds = 0) : left_(gain < kClear || seconds < kLong ? 0 : kFirst) {}
 
   // Whether the next so many steps may need the team.
   bool wants_team(long steps) const { return shared_ || left_ < steps; }
@@ -53,10 +53,11 @@ class Pace {
  private:
   static constexpr int kTrials = 4;              // team, leader, team, leader
   static constexpr long kBetweenTrials = 50;     // times as many steps as in them
-  static constexpr double kTrialSeconds = 2e-4;  // so much of each, but one step at least
+  static constexpr double kTrialSeconds = 1e-4;  // so much of each, but one step at least
   static constexpr double kMostSteps = 64;
   static constexpr double kWorthIt = 0.95;
   static constexpr double kClear = 1.5;
+  static constexpr double kLong = 5e-4;
   static constexpr long kFirst = 64;  // steps
 
   bool shared_ = true;

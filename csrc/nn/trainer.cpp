@@ -376,7 +376,9 @@ int Trainer<T>::team_for(const Cost& cost, long batch, Mode mode) {
   const int size = best_team_size(cost, threads_);
   if (size == 1) return 1;
   Habit& habit = habits_[static_cast<int>(mode)];
-  if (habit.batch != batch || habit.team != size) habit = {batch, size, Pace(seconds(cost, 1) / seconds(cost, size))};
+  if (habit.batch != batch || habit.team != size) {
+    habit = {batch, size, Pace(seconds(cost, 1) / seconds(cost, size), cost.work / cost.rate)};
+  }
   if (habit.pace.wants_team(cost.steps)) return size;
   habit.pace.skip(cost.steps);
   return 1;
