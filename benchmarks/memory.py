@@ -68,6 +68,7 @@ def expected(workload: Workload, threads: int = 1) -> Memory:
     chunk, groups, row = plan["chunk"], plan["groups"], padded(plan["chunk"])
     columns = inputs + sum(outputs) + 2 * max(outputs) + 2 * outputs[-1] + 4
     workspace = columns * row + chunk * sum(map(padded, outputs))
+    workspace += sum(3 * b * padded(a // 16) for a, b in pairwise(workload.widths))
     return Memory(
         values=values,
         gradients=groups * values,

@@ -60,6 +60,7 @@ def test_any_number_of_threads_gives_the_same_bits(isa, optimizer, store):
         ((20, 700, 2), 40, 16),
         ((300, 200, 10), 300, 300),
         ((200, 300, 130, 100), 330, 150),
+        ((700, 300, 9), 75, 16),  # inputs are shared
         ((5, 17, 9, 3), 33, 8),
     ],
 )

@@ -24,7 +24,7 @@ void Activation<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record
   const MatrixView<const T> z = own(x);
   for (long r = 0; r < a.rows; ++r) copy_row(a.row(r), z.row(r), a.cols);
   if (pass.logits) return;
-  T* const slopes = activation_.slopes(record, pass);
+  T* const slopes = activation_.slopes(record.kept, pass);
   activation_.forward(a, slopes ? slopes + (a.data - y.data) : nullptr, pass.layout);
 }
 
@@ -32,7 +32,7 @@ template <typename T>
 void Activation<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T>,
                              const Record<T>& record, const Pass<T>& pass) const {
   if (!dx.data) return;
-  const T* slopes = activation_.slopes(record, pass);
+  const T* slopes = activation_.slopes(record.kept, pass);
   const T* a = slopes ? slopes : y.data;
   const MatrixView<T> own = nodes_from(dy, pass.layout, this->own_nodes(nodes_, pass));
   if (!pass.logits && activation_.whole_samples()) {

@@ -25,7 +25,30 @@ Dense<T>::Dense(ParameterArena<T>& arena, Nonlinearity<T> activation, long input
 template <typename T>
 long Dense<T>::kept(long samples, Layout layout, bool training) const {
   const MatrixView<T> slopes = lay<T>(nullptr, outputs(), samples, layout);
-  return training && activation_.kernel->keeps_slope ? slopes.rows * slopes.stride : 0;
+  const long sums = training && layout == samples_in_columns ? sums_size() : 0;
+  return sums + (training && activation_.kernel->keeps_slope ? slopes.rows * slopes.stride : 0);
+}
+
+template <typename T>
+T* Dense<T>::slopes_of(const Record<T>& record, const Pass<T>& pass) const {
+  return activation_.slopes(record.kept + (pass.layout == samples_in_columns ? sums_size() : 0), pass);
+}
+
+// Where a batch has few samples and a layer many inputs, members share the inputs: each sums over its own rows of w,
+// and the sums, small beside w, are added up in order. Then nobody reads or updates another's part of w, and what a
+// member has lies in one piece; its columns of w alternate with others' every few lines, and machines fetch those ahead
+// too.
+constexpr long kManyInputs = 16;  // for each sample
+
+template <typename T>
+bool Dense<T>::shares_inputs(long samples, Layout layout) const {
+  return layout == samples_in_columns && inputs() >= kManyInputs * samples;
+}
+
+// The sums of all parts but the first, for as many samples as there may be.
+template <typename T>
+long Dense<T>::sums_size() const {
+  return (kInputParts - 1) * outputs() * padded<T>(inputs() / kManyInputs);
 }
 
 // Of so many samples in rows, the number does not matter to how a product is computed: so a prediction does not depend
@@ -37,6 +60,7 @@ constexpr long kManyRows = 512;
 template <typename T>
 void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const {
   if (pass.x) return forward_sparse(y, record, pass);
+  if (shares_inputs(y.cols, pass.layout)) return forward_by_inputs(y, x, record, pass);
   const bool in_columns = pass.layout == samples_in_columns;
   const MatrixView<const T> w = {arena_.values() + w_.offset, w_.rows, w_.cols, w_.stride};
   Product<T> p = {};
@@ -57,7 +81,7 @@ void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& 
     const T* y;
     T* slopes;  // as y, or null
   };
-  T* const slopes = activation_.slopes(record, pass);
+  T* const slopes = slopes_of(record, pass);
   const Context context = {activation_, y.data, slopes};
   if (!pass.logits && !activation_.whole_samples()) {
     p.finish.context = &context;
@@ -78,6 +102,41 @@ void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& 
   }
 }
 
+template <typename T>
+void Dense<T>::forward_by_inputs(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record,
+                                 const Pass<T>& pass) const {
+  const long size = y.rows * y.stride;
+  const auto sum_of = [&](long part) { return part == 0 ? y.data : record.kept + (part - 1) * size; };
+  const Range parts = parts_of(pass.me);
+  for (long part = parts.first; part < parts.last; ++part) {
+    const Range own = inputs_of({part, part + 1}, inputs());
+    Product<T> p = {};
+    p.c = sum_of(part), p.c_stride = y.stride;
+    p.a = arena_.values() + w_.offset + own.first * w_.stride, p.a_row = 1, p.a_col = w_.stride;
+    p.b = x.row(own.first), p.b_stride = x.stride;
+    if (part == 0 && use_bias_) p.bias = arena_.values() + b_.offset;
+    p.bias_by_row = true;
+    p.m = y.rows, p.n = y.cols, p.k = own.count();
+    p.pack = pass.pack;
+    shared_product(pass.kernels, p, Cut::rows, Member::alone());
+  }
+  pass.me.wait();
+  const Range nodes = this->own_nodes(outputs(), pass);
+  const MatrixView<T> own = y.rows_from(nodes.first, nodes.count());
+  for (long part = 1; part < kInputParts; ++part) {
+    pass.kernels.add(own.data, sum_of(part) + nodes.first * y.stride, own.rows * own.stride);
+  }
+  if (pass.logits) return;
+  T* const slopes = slopes_of(record, pass);
+  if (activation_.whole_samples()) {
+    pass.me.wait();
+    const MatrixView<T> a = samples_from(y, pass.layout, pass.me.share(y.cols, kShareUnit));
+    activation_.forward(a, slopes ? slopes + (a.data - y.data) : nullptr, pass.layout);
+  } else {
+    activation_.forward(own, slopes ? slopes + nodes.first * y.stride : nullptr, pass.layout);
+  }
+}
+
 // Members share samples: each reads the rows of w that its samples have entries for.
 template <typename T>
 void Dense<T>::forward_sparse(MatrixView<T> y, const Record<T>& record, const Pass<T>& pass) const {
@@ -93,7 +152,7 @@ void Dense<T>::forward_sparse(MatrixView<T> y, const Record<T>& record, const Pa
     pass.kernels.transpose(a.data, a.stride, z.row(own.first), z.stride, nullptr, own.count(), outputs());
   }
   if (pass.logits) return;
-  T* const slopes = activation_.slopes(record, pass);
+  T* const slopes = slopes_of(record, pass);
   activation_.forward(a, slopes ? slopes + (a.data - y.data) : nullptr, pass.layout);
 }
 
@@ -102,12 +161,14 @@ void Dense<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> 
                         const Record<T>& record, const Pass<T>& pass) const {
   const bool in_columns = pass.layout == samples_in_columns;
   const MatrixView<T> dz = in_columns ? lay(record.slopes, outputs(), dy.cols, samples_in_rows) : dy;
-  const T* slopes = activation_.slopes(record, pass);
+  const T* slopes = slopes_of(record, pass);
   node_slopes(dz, dy, slopes ? slopes : y.data, pass);
   if (dx.data) {
     pass.me.wait();
     input_slopes(dx, dz, dy, pass);  // first, for it needs the weights from before the update
     pass.me.wait();
+  } else if (shares_inputs(dz.rows, pass.layout)) {
+    pass.me.wait();  // for the slopes of all nodes
   }
   if (!this->trainable_) return;
   if (pass.x) {
@@ -177,10 +238,11 @@ void Dense<T>::kernel_slopes(MatrixView<const T> dz, MatrixView<const T> x, cons
   p.b = dz.data, p.b_stride = dz.stride;
   p.m = inputs(), p.n = outputs(), p.k = dz.rows;
   p.pack = pass.pack;
+  const Cut cut = shares_inputs(dz.rows, pass.layout) ? Cut::rows : Cut::columns;
   if (pass.gradients) {
     p.c = pass.gradients + w_.offset, p.c_stride = w_.stride;
     p.accumulate = pass.accumulate;
-    shared_product(pass.kernels, p, Cut::columns, pass.me);
+    shared_product(pass.kernels, p, cut, pass.me);
     return;
   }
   const Context context = {*pass.optimizer, w_};
@@ -190,7 +252,7 @@ void Dense<T>::kernel_slopes(MatrixView<const T> dz, MatrixView<const T> x, cons
     to.optimizer.apply(to.w.offset + row * to.w.stride + col, to.w.stride, static_cast<const T*>(c), c_stride, rows,
                        padded<T>(cols));
   };
-  shared_product(pass.kernels, p, Cut::columns, pass.me);
+  shared_product(pass.kernels, p, cut, pass.me);
 }
 
 // Members share the rows of w. Those of columns without entries have slopes of 0; they too are updated, for slots

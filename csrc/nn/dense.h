@@ -18,6 +18,7 @@ class Dense : public Layer<T> {
   bool reads_sparse() const override { return true; }
   long kept(long samples, Layout layout, bool training) const override;
   bool wants_slopes() const override { return true; }
+  bool shares_inputs(long samples, Layout layout) const override;
 
   void forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const override;
   void backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
@@ -25,6 +26,9 @@ class Dense : public Layer<T> {
 
  private:
   void forward_sparse(MatrixView<T> y, const Record<T>& record, const Pass<T>& pass) const;
+  void forward_by_inputs(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const;
+  long sums_size() const;
+  T* slopes_of(const Record<T>& record, const Pass<T>& pass) const;
   void node_slopes(MatrixView<T> dz, MatrixView<T> dy, const T* a, const Pass<T>& pass) const;
   void input_slopes(MatrixView<T> dx, MatrixView<const T> dz, MatrixView<const T> dzt, const Pass<T>& pass) const;
   void kernel_slopes(MatrixView<const T> dz, MatrixView<const T> x, const Pass<T>& pass) const;

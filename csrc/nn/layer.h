@@ -18,6 +18,23 @@ namespace fastbp {
 // Members share samples, and nodes, in units of a cache line, so that no two write to the same one.
 constexpr long kShareUnit = 16;
 
+// Sums over many inputs are cut into so many parts, whatever the team, and members share these.
+constexpr int kInputParts = 4;
+
+inline Range parts_of(const Member& me) {
+  return {kInputParts * me.rank() / me.size(), kInputParts * (me.rank() + 1) / me.size()};
+}
+
+// The inputs of some parts.
+inline Range inputs_of(Range parts, long inputs) {
+  const long units = (inputs + kShareUnit - 1) / kShareUnit;
+  const auto until = [&](long part) {
+    const long end = units * part / kInputParts * kShareUnit;
+    return end < inputs ? end : inputs;
+  };
+  return {until(parts.first), until(parts.last)};
+}
+
 // The values of some samples of a batch, which lie as the layout says.
 template <typename T>
 MatrixView<T> samples_from(MatrixView<T> nodes, Layout layout, Range samples) {
@@ -107,6 +124,12 @@ class Layer {
     return 0;
   }
   virtual bool wants_slopes() const { return false; }
+
+  // Whether each member reads the inputs that `inputs_of` gives it alone, in forward and for its gradients.
+  virtual bool shares_inputs(long samples, Layout layout) const {
+    (void)samples, (void)layout;
+    return false;
+  }
   virtual const Stack<T>* inner() const { return nullptr; }
 
   // One flag for this layer, then those of the layers within it.

@@ -14,10 +14,8 @@ struct Nonlinearity {
 
   bool whole_samples() const { return kernel->whole_samples; }
 
-  // Where a record keeps the slopes, if forward must.
-  T* slopes(const Record<T>& record, const Pass<T>& pass) const {
-    return kernel->keeps_slope && pass.training ? record.kept : nullptr;
-  }
+  // `kept`, where a record keeps the slopes, if forward must; else null.
+  T* slopes(T* kept, const Pass<T>& pass) const { return kernel->keeps_slope && pass.training ? kept : nullptr; }
 
   // a = f(a), and its slopes, which lie as a does (null: not asked for).
   void forward(MatrixView<T> a, T* slopes, Layout layout) const {

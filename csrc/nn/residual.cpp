@@ -21,7 +21,7 @@ long Residual<T>::kept(long samples, Layout layout, bool training) const {
   if (!projection_ || !training) return 0;
   const MatrixView<T> slopes = lay<T>(nullptr, outputs(), samples, samples_in_rows);
   const MatrixView<T> dx = lay<T>(nullptr, inputs(), samples, layout);
-  return slopes.rows * slopes.stride + dx.rows * dx.stride;
+  return slopes.rows * slopes.stride + padded<T>(dx.rows * dx.stride) + projection_->kept(samples, layout, training);
 }
 
 template <typename T>
@@ -29,7 +29,9 @@ typename Residual<T>::Places Residual<T>::places(const Record<T>& record, long s
   Room<T> room(record.kept);
   Places places;
   places.record.slopes = room.take(samples * padded<T>(outputs()));
-  places.dx = lay(room.take(0), inputs(), samples, layout);
+  places.dx = lay<T>(nullptr, inputs(), samples, layout);
+  places.dx.data = room.take(places.dx.rows * places.dx.stride);
+  places.record.kept = room.take(0);
   return places;
 }
 
@@ -58,7 +60,8 @@ void Residual<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T
   inner.logits = false;
   // x is only read: the first layer of f writes to a place of its own.
   const MatrixView<T> f = f_.forward(*record.inner, {const_cast<T*>(x.data), x.rows, x.cols, x.stride}, inner);
-  if (projection_) projection_->forward(y, x, {}, inner);
+  const long samples = pass.layout == samples_in_rows ? x.rows : x.cols;
+  if (projection_) projection_->forward(y, x, places(record, samples, pass.layout).record, inner);
   const MatrixView<T> own = nodes_from(y, pass.layout, this->own_nodes(outputs(), pass));
   const MatrixView<const T> shortcut = projection_ ? MatrixView<const T>(y) : x;
   for (long r = 0; r < own.rows; ++r) {

@@ -322,7 +322,14 @@ MatrixView<T> Trainer<T>::gather(const Batch& batch, Range part, const Workspace
   const bool in_place = ws.layout() == samples_in_rows && !batch.order && network_->stack().reads_any_rows(true);
   if (samples.x.is_sparse()) {  // layers read it where it lies
   } else if (ws.layout() == samples_in_columns) {
-    kernels.transpose(x.data + own.first, x.stride, all.row(from), all.stride, index, own.count(), x.rows);
+    if (network_->stack().layers().front()->shares_inputs(n, ws.layout())) {
+      const Range inputs = inputs_of(parts_of(me), x.rows);
+      const T* const rows = all.row(from - (index ? 0 : own.first)) + inputs.first;
+      kernels.transpose(x.row(inputs.first), x.stride, rows, all.stride, index ? index - own.first : nullptr, n,
+                        inputs.count());
+    } else {
+      kernels.transpose(x.data + own.first, x.stride, all.row(from), all.stride, index, own.count(), x.rows);
+    }
   } else if (!in_place) {
     for (long s = own.first; s < own.last; ++s) {
       copy_row(x.row(s), all.row(index ? index[s - own.first] : start + s), x.cols);
