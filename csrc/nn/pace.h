@@ -32,8 +32,9 @@ class Pace {
       ++trial_;
     } else if (left_ == 0) {
       shared_ = best_[1] < kWorthIt * best_[0];
-      left_ = static_cast<long>(kBetweenTrials * tried_ / best_[shared_]);
-      trial_ = 0, tried_ = 0;
+      const double least = kBetweenTrials * tried_;
+      left_ = static_cast<long>(std::min(least * patience_, std::max(least, kSoon)) / std::max(best_[shared_], 1e-9));
+      trial_ = 0, tried_ = 0, patience_ *= 2;
     }
     return {shared_, std::min(left_, most)};
   }
@@ -41,6 +42,7 @@ class Pace {
   void record(const Stretch& stretch, double seconds) {
     const double each = seconds / static_cast<double>(stretch.steps);
     if (trial_ > 0) tried_ += seconds;
+    if (trial_ == 0 && stretch.shared && best_[0] > 0 && each > kLuck * best_[0]) shared_ = false;
     double& best = best_[stretch.shared];
     best = trial_ > 2 ? std::min(best, each) : each;  // of two trials; those before count no more
     block_ = static_cast<long>(std::clamp(kTrialSeconds / each, 1.0, kMostSteps));
@@ -52,10 +54,12 @@ class Pace {
 
  private:
   static constexpr int kTrials = 4;              // team, leader, team, leader
-  static constexpr long kBetweenTrials = 50;     // times as many steps as in them
+  static constexpr double kBetweenTrials = 40;   // times as long as they took
   static constexpr double kTrialSeconds = 1e-4;  // so much of each, but one step at least
   static constexpr double kMostSteps = 64;
+  static constexpr double kSoon = 1;  // second: trials become rarer up to then
   static constexpr double kWorthIt = 0.95;
+  static constexpr double kLuck = 1.1;  // times as long as the leader alone: what a trial found was luck
   static constexpr double kClear = 1.5;
   static constexpr double kLong = 5e-4;
   static constexpr long kFirst = 64;  // steps
@@ -65,6 +69,7 @@ class Pace {
   int trial_ = 0;        // how many of them have begun
   long block_ = 1;       // steps of one
   double tried_ = 0;     // seconds
+  double patience_ = 1;  // times as long between trials
   double best_[2] = {};  // seconds of a step: of the leader alone, of the team
 };
 
