@@ -45,7 +45,7 @@ def draw(found: dict[str, Any], file: Path) -> None:
     times.set_ylim(bottom=10.0 ** floor_of_ten(min(row["median"] for row in rows)))
     times.set_ylabel(f"µs per {found['unit']}, log scale")
     shares.set_ylabel("% of the peak of the cores used")
-    shares.set_ylim(0, 100)
+    shares.set_ylim(0, max(100, shares.get_ylim()[1]))
     ratios = {row["workload"]: f"{row['ratio']:.2f}×" for row in found["summary"]}
     shares.set_xticks(range(len(workloads)), [f"{name}\n{ratios.get(name, '')}" for name in workloads])
     without = "; no bar: failed, or skipped" if len(rows) < len(workloads) * len(libraries) else ""
