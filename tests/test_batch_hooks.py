@@ -149,15 +149,16 @@ def test_constraints_of_ones_own_are_kept_to_after_every_batch():
 
 
 def test_evaluation_calls_at_every_batch():
+    batches = []
+
     class Tested(Callback):
         batch_interval = 3
-        batches: list = []  # noqa: RUF012
 
         def on_test_batch_end(self, batch, logs=None):
-            self.batches.append(batch)
+            batches.append(batch)
 
-    network().evaluate(X, Y, batch_size=300, callbacks=(tested := Tested()))
-    assert tested.batches == [0, 1]
+    network().evaluate(X, Y, batch_size=300, callbacks=Tested())
+    assert batches == [0, 1]
 
 
 @pytest.mark.parametrize(("interval", "error"), [(0, ValueError), (2.0, TypeError)])

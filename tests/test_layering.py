@@ -113,7 +113,7 @@ def test_only_bindings_know_python(path):
     assert not uses_python or path.parent.name == "bindings"
 
 
-@pytest.mark.parametrize("name", sorted(PER_ISA | {"kernels.cpp", "kernel_table.h"}))
+@pytest.mark.parametrize("name", sorted(PER_ISA | {"kernels.cpp", "kernels_amx.cpp", "kernel_table.h"}))
 def test_files_compiled_per_instruction_set_use_no_stl(name):
     """A shared inline function could be merged across instruction sets: the linker may keep the AVX-512 copy."""
     path = CSRC / "kernels" / name

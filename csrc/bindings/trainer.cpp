@@ -314,9 +314,8 @@ void register_trainer(py::module_& m) {
         return stretches;
       },
       py::arg("gain"), py::arg("alone"), py::arg("shared"), py::arg("steps"),
-      "How so many steps are taken that need `alone` seconds each by one thread and `shared` by a team, which was "
-      "expected "
-      "to be `gain` times as fast: whether by the team, and how many.");
+      "How so many steps are taken that need `alone` seconds each by one thread and `shared` by a team, expected to be "
+      "`gain` times as fast: whether by the team, and how many.");
   m.def(
       "plan_of",
       [](long batch, long gradients) {

@@ -30,7 +30,7 @@ constexpr long kPiecesBytes = 768 * 1024;  // of B: these machines have 2 MB of 
 constexpr long kPanelCols = 64;            // that `finish` gets at a time, so that its work overlaps the next tiles'
 static_assert(kPiecesBytes + 2 * kMostDepth / kTerms * kStepBytes <= kPackBytes);
 
-// Tile (i, j) of a step is at step + kTileBytes·(2·piece + i).
+// Tile i of a piece, of the two of a step, is at step + kTileBytes·(2·piece + i).
 enum Piece { kHigh, kMiddle, kLow };
 
 FASTBP_INLINE V<float> rounded(V<float> x) { return from_bits<float>((bits<float>(x) + 0x8000) & ~0xffff); }
@@ -98,7 +98,7 @@ class PanelOfPieces {
     const long terms = smaller(kTerms, k_ - done_), rows = smaller(kRows, rows_ - row_);
     const float* from = a_ + row_ * a_row_ + done_ * a_col_;
     long stride = a_row_;
-    alignas(64) float few[kRows * kTerms];
+    alignas(64) float few[kRows * kTerms];  // (rows, terms), where A does not have them side by side
     if (a_col_ != 1 || terms < kTerms) {
       if (terms < kTerms) __builtin_memset(few, 0, sizeof few);
       if (a_col_ != 1) {
@@ -257,7 +257,8 @@ void copy_panel(float* to, long to_stride, const float* from, long from_stride, 
 // As `product`, with other roundings.
 void product_in_pieces(const Product<float>& p) {
   const Tiles tiles;
-  alignas(64) float scratch[kPair * kPanelCols];  // a panel that has no place in C, or whose tiles reach beyond it
+  alignas(64) float
+      scratch[kPair * kPanelCols];  // (rows, cols): a panel that has no place in C, or whose tiles reach beyond it
   const auto [depth, steps_bytes, block] = Blocks::of(p);
   const long wide = (p.n + kSide - 1) / kSide * kSide;
   char* const b_pieces = reinterpret_cast<char*>(p.pack);

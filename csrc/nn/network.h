@@ -68,10 +68,11 @@ class Network {
                const Member& me) const;
 
   // out (rows, outputs) = the network's output for x, on this thread, in batches of the workspace's size. x may be a
-  // part of what is predicted in batches of `batch` rows.
-  void predict(MatrixView<T> out, const Inputs<T>& x, const Workspace<T>& ws, long batch, Poll& poll) const;
+  // part of `all` rows that are predicted.
+  void predict(MatrixView<T> out, const Inputs<T>& x, const Workspace<T>& ws, long all, Poll& poll) const;
 
-  // The same on up to `threads` threads, `batch` rows at a time, with workspaces of its own.
+  // The same on up to `threads` threads, with workspaces of its own for up to `batch` rows at a time, or kPredictRows
+  // if that is more.
   void predict(MatrixView<T> out, const Inputs<T>& x, long batch, int threads, Poll& poll) const;
 
  private:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,16 +64,15 @@ class Arrays(Source):
             first, last = self.at, self.at + count
             left, self.at = left - count, last % self.batches
             order = self.model.epochs_trained if self.shuffle else None
-            yield (
-                count,
-                lambda trainer, totals, part=(order, first, last): (  # type: ignore[misc]
-                    trainer.train(self.samples, self.size, *part, totals)
-                    if trains
-                    else trainer.measure(self.samples, self.size, *part[1:], totals)
-                ),
-            )
+            yield count, partial(self._train, order, first, last) if trains else partial(self._measure, first, last)
             if trains and self.at == 0:
                 self.model.epochs_trained += 1
+
+    def _train(self, order: int | None, first: int, last: int, trainer: Trainer, totals: Totals) -> Totals:
+        return trainer.train(self.samples, self.size, order, first, last, totals)
+
+    def _measure(self, first: int, last: int, trainer: Trainer, totals: Totals) -> Totals:
+        return trainer.measure(self.samples, self.size, first, last, totals)
 
     def train_epochs(self, trainer: Trainer, epochs: int) -> Iterator[dict[str, Any]]:
         """The logs of whole epochs, for which the core trains without coming back before the first of them.

@@ -164,17 +164,17 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         all_of_them: bool = False,
         reset: bool = False,
     ) -> Part:
-        X, y = inputs.targeted(self, X, y, self._dtype(), reset, self._numeric_targets)  # noqa: N806
+        rows, y = inputs.targeted(self, X, y, self._dtype(), reset, self._numeric_targets)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if known:
             self._require_known(y, all_of_them)
         else:
             self._learn_targets(y)
-        weight = None if sample_weight is None else _data.as_sample_weight(sample_weight, X.shape[0], X.dtype)
+        weight = None if sample_weight is None else _data.as_sample_weight(sample_weight, rows.shape[0], rows.dtype)
         if weight is not None and not weight.any():
             raise ValueError("Sample weights must contain at least one non-zero number.")
-        return Part(X, self._coded(y), self._weighted(y, weight))
+        return Part(rows, self._coded(y), self._weighted(y, weight))
 
     def _weighted(self, y: Array, weight: Array | None) -> Array | None:
         """What each sample's loss counts."""
@@ -310,10 +310,10 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     def _outputs(self, X: Any) -> Array:  # noqa: N803
         """The network's outputs (n, outputs)."""
         check_is_fitted(self)
-        X = inputs.samples(self, X, self._dtype())  # noqa: N806
+        rows = inputs.samples(self, X, self._dtype())
         self._settle_weights()
         with self._threads():
-            return self.model_.predict(X, verbose=0)
+            return self.model_.predict(rows, verbose=0)
 
     # ---- from and to models ----
 
