@@ -182,9 +182,32 @@ T* pack_a(T* out, const T* a, long a_col, long k, long rows) {
   return second;
 }
 
+// C = a·bᵀ, a column and a row: what the slopes of a single sample are.
+template <typename T>
+void outer_product(const Product<T>& p) {
+  constexpr long most = kFinishBytes / static_cast<long>(sizeof(T));
+  alignas(kPadBytes) T scratch[most];
+  for (long n0 = 0; n0 < p.n; n0 += most) {
+    const long cols = smaller(most, p.n - n0), padded_cols = padded<T>(cols), most_rows = most / padded_cols;
+    for (long m0 = 0, rows; m0 < p.m; m0 += rows) {
+      rows = smaller(most_rows, p.m - m0);
+      T* const panel = p.c ? p.c + m0 * p.c_stride + n0 : scratch;
+      const long c_stride = p.c ? p.c_stride : padded_cols;
+      for (long r = 0; r < rows; ++r) {
+        const V<T> a = broadcast<T>(p.a[(m0 + r) * p.a_row]);
+        for (long n = 0; n < padded_cols; n += kLanes<T>) store<T>(panel + r * c_stride + n, a * load(p.b + n0 + n));
+      }
+      if (p.finish.call) {
+        p.finish.call(p.finish.context, panel, c_stride, p.finish.row + m0, p.finish.col + n0, rows, cols);
+      }
+    }
+  }
+}
+
 // Whole padded rows of C are written: B's pads are 0 and so become C's.
 template <typename T>
 void product(const Product<T>& p) {
+  if (p.k == 1 && !p.bias && !p.accumulate) return outer_product(p);
   static constexpr TileTable<T> tiles;
   alignas(kPadBytes) T scratch[kPanelBytes / sizeof(T)];
   const Packing<T> packing = Packing<T>::of(p);

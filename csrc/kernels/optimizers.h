@@ -255,10 +255,12 @@ struct Lion {
 template <typename F, typename T>
 void update(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared, double keep,
             double l1, double l2, long rows, long cols) {
+  if (stride == cols && dw_stride == cols) cols *= rows, rows = 1;
   with_penalty<T>(l1, l2, [=](auto slope) __attribute__((always_inline)) {
     T s[kMaxShared];
     for (int i = 0; i < kMaxShared; ++i) s[i] = static_cast<T>(shared[i]);
     for (long r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
       for (long c = 0; c < cols; c += kLanes<T>) {
         const long at = r * stride + c;
         V<T> slot[kMaxSlots];

@@ -12,7 +12,7 @@ long Activation<T>::kept(long samples, Layout layout, bool training) const {
 
 // Members share samples where f needs all nodes of one, else nodes.
 template <typename T>
-void Activation<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record,
+void Activation<T>::forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
                             const Pass<T>& pass) const {
   const bool in_rows = pass.layout == samples_in_rows;
   const Range samples = pass.me.share(in_rows ? y.rows : y.cols, kShareUnit);
@@ -29,8 +29,8 @@ void Activation<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record
 }
 
 template <typename T>
-void Activation<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T>,
-                             const Record<T>& record, const Pass<T>& pass) const {
+void Activation<T>::backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>& y,
+                             const MatrixView<const T>&, const Record<T>& record, const Pass<T>& pass) const {
   if (!dx.data) return;
   const T* slopes = activation_.slopes(record.kept, pass);
   const T* a = slopes ? slopes : y.data;

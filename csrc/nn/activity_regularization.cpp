@@ -5,15 +5,15 @@
 namespace fastbp {
 
 template <typename T>
-void ActivityRegularization<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>&,
+void ActivityRegularization<T>::forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>&,
                                         const Pass<T>& pass) const {
   const MatrixView<T> own = nodes_from(y, pass.layout, this->own_nodes(nodes_, pass));
   for (long r = 0; r < own.rows; ++r) copy_row(own.row(r), x.data + (own.row(r) - y.data), own.cols);
 }
 
 template <typename T>
-void ActivityRegularization<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T>,
-                                         const Record<T>&, const Pass<T>& pass) const {
+void ActivityRegularization<T>::backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>& y,
+                                         const MatrixView<const T>&, const Record<T>&, const Pass<T>& pass) const {
   if (!dx.data) return;
   const T l1 = static_cast<T>(l1_ / static_cast<double>(pass.batch));
   const T l2 = static_cast<T>(2 * l2_ / static_cast<double>(pass.batch));
@@ -29,7 +29,7 @@ void ActivityRegularization<T>::backward(MatrixView<T> dx, MatrixView<T> dy, Mat
 }
 
 template <typename T>
-double ActivityRegularization<T>::penalty(MatrixView<const T> y, const Record<T>&, const Pass<T>&) const {
+double ActivityRegularization<T>::penalty(const MatrixView<const T>& y, const Record<T>&, const Pass<T>&) const {
   double size = 0, squares = 0;
   for (long r = 0; r < y.rows; ++r) {
     for (long c = 0; c < y.cols; ++c) {

@@ -13,10 +13,11 @@ class ActivityRegularization : public Layer<T> {
   long inputs() const override { return nodes_; }
   long outputs() const override { return nodes_; }
 
-  void forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const override;
-  void backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
-                const Record<T>& record, const Pass<T>& pass) const override;
-  double penalty(MatrixView<const T> y, const Record<T>& record, const Pass<T>& pass) const override;
+  void forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
+               const Pass<T>& pass) const override;
+  void backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>& y,
+                const MatrixView<const T>& x, const Record<T>& record, const Pass<T>& pass) const override;
+  double penalty(const MatrixView<const T>& y, const Record<T>& record, const Pass<T>& pass) const override;
 
  private:
   long nodes_;

@@ -6,7 +6,8 @@
 namespace fastbp {
 
 template <typename T>
-void Affine<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const {
+void Affine<T>::forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
+                        const Pass<T>& pass) const {
   const Range nodes = this->own_nodes(nodes_, pass);
   T* const centre = record.kept;
   T* const scale = centre + padded<T>(nodes_);
@@ -19,8 +20,8 @@ void Affine<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>&
 }
 
 template <typename T>
-void Affine<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T>, MatrixView<const T>,
-                         const Record<T>& record, const Pass<T>& pass) const {
+void Affine<T>::backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>&,
+                         const MatrixView<const T>&, const Record<T>& record, const Pass<T>& pass) const {
   if (!dx.data) return;
   const Range nodes = this->own_nodes(nodes_, pass);
   const MatrixView<T> own = nodes_from(dy, pass.layout, nodes);

@@ -16,9 +16,10 @@ class Affine : public Layer<T> {
   long outputs() const override { return nodes_; }
   long kept(long, Layout, bool) const override { return 3 * padded<T>(nodes_); }  // centre, scale, shift
 
-  void forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const override;
-  void backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
-                const Record<T>& record, const Pass<T>& pass) const override;
+  void forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
+               const Pass<T>& pass) const override;
+  void backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>& y,
+                const MatrixView<const T>& x, const Record<T>& record, const Pass<T>& pass) const override;
 
  protected:
   // centre, scale and shift, each (nodes), of some of them.

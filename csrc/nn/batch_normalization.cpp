@@ -16,7 +16,7 @@ BatchNormalization<T>::BatchNormalization(ParameterArena<T>& arena, long nodes, 
 
 // Training has samples in columns: a node is a row. What it keeps are mean, variance and 1 / √(σ² + ε).
 template <typename T>
-void BatchNormalization<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record,
+void BatchNormalization<T>::forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
                                     const Pass<T>& pass) const {
   if (!by_batch(pass)) return Affine<T>::forward(y, x, record, pass);
   const Range nodes = this->own_nodes(this->nodes_, pass);
@@ -29,8 +29,8 @@ void BatchNormalization<T>::forward(MatrixView<T> y, MatrixView<const T> x, cons
 }
 
 template <typename T>
-void BatchNormalization<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
-                                     const Record<T>& record, const Pass<T>& pass) const {
+void BatchNormalization<T>::backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>& y,
+                                     const MatrixView<const T>& x, const Record<T>& record, const Pass<T>& pass) const {
   if (!by_batch(pass)) return Affine<T>::backward(dx, dy, y, x, record, pass);
   const Range nodes = this->own_nodes(this->nodes_, pass);
   const long n = nodes.first, step = padded<T>(this->nodes_);

@@ -14,9 +14,10 @@ class BatchNormalization : public Affine<T> {
   bool mixes_samples() const override { return true; }
   bool trains() const override { return this->trainable_ && (center_ || scale_); }
 
-  void forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const override;
-  void backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
-                const Record<T>& record, const Pass<T>& pass) const override;
+  void forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
+               const Pass<T>& pass) const override;
+  void backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>& y,
+                const MatrixView<const T>& x, const Record<T>& record, const Pass<T>& pass) const override;
   void settle(const Record<T>& record, const Pass<T>& pass) const override;
 
  private:

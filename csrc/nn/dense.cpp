@@ -58,7 +58,8 @@ constexpr long kManyRows = 512;
 // Members share the nodes of a layer, forward and back: so each reads and updates its own columns of w, which stay in
 // its cache. Only dx takes all of w.
 template <typename T>
-void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const {
+void Dense<T>::forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
+                       const Pass<T>& pass) const {
   if (pass.x) return forward_sparse(y, record, pass);
   if (shares_inputs(y.cols, pass.layout)) return forward_by_inputs(y, x, record, pass);
   const bool in_columns = pass.layout == samples_in_columns;
@@ -103,7 +104,7 @@ void Dense<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& 
 }
 
 template <typename T>
-void Dense<T>::forward_by_inputs(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record,
+void Dense<T>::forward_by_inputs(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
                                  const Pass<T>& pass) const {
   const long size = y.rows * y.stride;
   const auto sum_of = [&](long part) { return part == 0 ? y.data : record.kept + (part - 1) * size; };
@@ -139,7 +140,7 @@ void Dense<T>::forward_by_inputs(MatrixView<T> y, MatrixView<const T> x, const R
 
 // Members share samples: each reads the rows of w that its samples have entries for.
 template <typename T>
-void Dense<T>::forward_sparse(MatrixView<T> y, const Record<T>& record, const Pass<T>& pass) const {
+void Dense<T>::forward_sparse(const MatrixView<T>& y, const Record<T>& record, const Pass<T>& pass) const {
   const bool in_columns = pass.layout == samples_in_columns;
   const long samples = in_columns ? y.cols : y.rows;
   const Range own = pass.me.share(samples, kShareUnit);
@@ -157,8 +158,8 @@ void Dense<T>::forward_sparse(MatrixView<T> y, const Record<T>& record, const Pa
 }
 
 template <typename T>
-void Dense<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
-                        const Record<T>& record, const Pass<T>& pass) const {
+void Dense<T>::backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>& y,
+                        const MatrixView<const T>& x, const Record<T>& record, const Pass<T>& pass) const {
   const bool in_columns = pass.layout == samples_in_columns;
   const MatrixView<T> dz = in_columns ? lay(record.slopes, outputs(), dy.cols, samples_in_rows) : dy;
   const T* slopes = slopes_of(record, pass);
@@ -181,7 +182,7 @@ void Dense<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> 
 
 // dz = dy ⊙ f'(z), in dy's layout and in rows: of the member's own nodes. `a`, which f' comes from, lies as dy.
 template <typename T>
-void Dense<T>::node_slopes(MatrixView<T> dz, MatrixView<T> dy, const T* a, const Pass<T>& pass) const {
+void Dense<T>::node_slopes(const MatrixView<T>& dz, const MatrixView<T>& dy, const T* a, const Pass<T>& pass) const {
   const bool by_sample = !pass.logits && activation_.whole_samples();
   if (by_sample) {
     pass.me.wait();
@@ -208,7 +209,7 @@ void Dense<T>::node_slopes(MatrixView<T> dz, MatrixView<T> dy, const T* a, const
 
 // Only the deltas are ever transposed, never the weights.
 template <typename T>
-void Dense<T>::input_slopes(MatrixView<T> dx, MatrixView<const T> dz, MatrixView<const T> dzt,
+void Dense<T>::input_slopes(const MatrixView<T>& dx, const MatrixView<const T>& dz, const MatrixView<const T>& dzt,
                             const Pass<T>& pass) const {
   const T* w = arena_.values() + w_.offset;
   if (pass.layout == samples_in_columns) {
@@ -227,7 +228,7 @@ void Dense<T>::input_slopes(MatrixView<T> dx, MatrixView<const T> dz, MatrixView
 }
 
 template <typename T>
-void Dense<T>::kernel_slopes(MatrixView<const T> dz, MatrixView<const T> x, const Pass<T>& pass) const {
+void Dense<T>::kernel_slopes(const MatrixView<const T>& dz, const MatrixView<const T>& x, const Pass<T>& pass) const {
   const bool in_columns = pass.layout == samples_in_columns;
   struct Context {
     const Optimizer<T>& optimizer;
@@ -258,7 +259,7 @@ void Dense<T>::kernel_slopes(MatrixView<const T> dz, MatrixView<const T> x, cons
 // Members share the rows of w. Those of columns without entries have slopes of 0; they too are updated, for slots
 // decay.
 template <typename T>
-void Dense<T>::sparse_kernel_slopes(MatrixView<const T> dz, const Pass<T>& pass) const {
+void Dense<T>::sparse_kernel_slopes(const MatrixView<const T>& dz, const Pass<T>& pass) const {
   constexpr long kPanel = 4096;  // elements: in the first-level cache when they are applied
   const auto [columns, which, count, xt] = pass.x->by_column->sort(*pass.x, dz.rows, pass.me);  // waits for all of dz
   const long stride = w_.stride, block = std::min(stride, kPanel), most = kPanel / block;
@@ -299,7 +300,7 @@ void Dense<T>::sparse_kernel_slopes(MatrixView<const T> dz, const Pass<T>& pass)
 }
 
 template <typename T>
-void Dense<T>::bias_slopes(MatrixView<const T> dz, const Pass<T>& pass) const {
+void Dense<T>::bias_slopes(const MatrixView<const T>& dz, const Pass<T>& pass) const {
   const Range cols = pass.me.share(b_.stride, kShareUnit);
   T* db = (pass.gradients ? pass.gradients : arena_.gradients()) + b_.offset + cols.first;
   pass.kernels.column_sums(db, dz.data + cols.first, dz.rows, cols.count(), dz.stride,

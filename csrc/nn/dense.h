@@ -20,20 +20,23 @@ class Dense : public Layer<T> {
   bool wants_slopes() const override { return true; }
   bool shares_inputs(long samples, Layout layout) const override;
 
-  void forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const override;
-  void backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
-                const Record<T>& record, const Pass<T>& pass) const override;
+  void forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
+               const Pass<T>& pass) const override;
+  void backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>& y,
+                const MatrixView<const T>& x, const Record<T>& record, const Pass<T>& pass) const override;
 
  private:
-  void forward_sparse(MatrixView<T> y, const Record<T>& record, const Pass<T>& pass) const;
-  void forward_by_inputs(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const;
+  void forward_sparse(const MatrixView<T>& y, const Record<T>& record, const Pass<T>& pass) const;
+  void forward_by_inputs(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
+                         const Pass<T>& pass) const;
   long sums_size() const;
   T* slopes_of(const Record<T>& record, const Pass<T>& pass) const;
-  void node_slopes(MatrixView<T> dz, MatrixView<T> dy, const T* a, const Pass<T>& pass) const;
-  void input_slopes(MatrixView<T> dx, MatrixView<const T> dz, MatrixView<const T> dzt, const Pass<T>& pass) const;
-  void kernel_slopes(MatrixView<const T> dz, MatrixView<const T> x, const Pass<T>& pass) const;
-  void sparse_kernel_slopes(MatrixView<const T> dz, const Pass<T>& pass) const;
-  void bias_slopes(MatrixView<const T> dz, const Pass<T>& pass) const;
+  void node_slopes(const MatrixView<T>& dz, const MatrixView<T>& dy, const T* a, const Pass<T>& pass) const;
+  void input_slopes(const MatrixView<T>& dx, const MatrixView<const T>& dz, const MatrixView<const T>& dzt,
+                    const Pass<T>& pass) const;
+  void kernel_slopes(const MatrixView<const T>& dz, const MatrixView<const T>& x, const Pass<T>& pass) const;
+  void sparse_kernel_slopes(const MatrixView<const T>& dz, const Pass<T>& pass) const;
+  void bias_slopes(const MatrixView<const T>& dz, const Pass<T>& pass) const;
 
   ParameterArena<T>& arena_;
   Nonlinearity<T> activation_;

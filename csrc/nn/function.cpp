@@ -12,7 +12,8 @@ long Function<T>::kept(long samples, Layout layout, bool training) const {
 
 // One member calls it once for all, for the interpreter would let only one run anyway.
 template <typename T>
-void Function<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const {
+void Function<T>::forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
+                          const Pass<T>& pass) const {
   if (!pass.me.leads()) return;
   try {
     function_(y.data, pass.training ? record.kept : nullptr, x.data, y.rows, y.cols, y.stride, pass.layout);
@@ -22,8 +23,8 @@ void Function<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T
 }
 
 template <typename T>
-void Function<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T>, MatrixView<const T>,
-                           const Record<T>& record, const Pass<T>& pass) const {
+void Function<T>::backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>&,
+                           const MatrixView<const T>&, const Record<T>& record, const Pass<T>& pass) const {
   if (!dx.data) return;
   const MatrixView<T> own = nodes_from(dy, pass.layout, this->own_nodes(nodes_, pass));
   const long at = own.data - dy.data;

@@ -37,14 +37,14 @@ inline Range inputs_of(Range parts, long inputs) {
 
 // The values of some samples of a batch, which lie as the layout says.
 template <typename T>
-MatrixView<T> samples_from(MatrixView<T> nodes, Layout layout, Range samples) {
+MatrixView<T> samples_from(const MatrixView<T>& nodes, Layout layout, Range samples) {
   return layout == samples_in_rows ? nodes.rows_from(samples.first, samples.count())
                                    : nodes.cols_from(samples.first, samples.count());
 }
 
 // The values of some nodes.
 template <typename T>
-MatrixView<T> nodes_from(MatrixView<T> nodes, Layout layout, Range which) {
+MatrixView<T> nodes_from(const MatrixView<T>& nodes, Layout layout, Range which) {
   return layout == samples_in_columns ? nodes.rows_from(which.first, which.count())
                                       : nodes.cols_from(which.first, which.count());
 }
@@ -137,19 +137,20 @@ class Layer {
   virtual bool trains() const { return trainable_ && !parameters().empty(); }
 
   // y = f(x). Another member's share may still be missing at the end.
-  virtual void forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const = 0;
+  virtual void forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
+                       const Pass<T>& pass) const = 0;
 
   // From dy = ∂loss/∂y, which it may overwrite, to dx = ∂loss/∂x (dx.data null: nobody asks) and the gradients of its
   // parameters. With samples in columns a member finds its own nodes of dy complete, and leaves its own nodes of dx so;
   // else everything. Others' shares of the gradients may be missing at the end.
-  virtual void backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
-                        const Record<T>& record, const Pass<T>& pass) const = 0;
+  virtual void backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>& y,
+                        const MatrixView<const T>& x, const Record<T>& record, const Pass<T>& pass) const = 0;
 
   // Takes over what a batch has taught beside the gradients: running statistics. After forward.
   virtual void settle(const Record<T>& record, const Pass<T>& pass) const { (void)record, (void)pass; }
 
   // What the layer adds to the loss of these samples, by one member.
-  virtual double penalty(MatrixView<const T> y, const Record<T>& record, const Pass<T>& pass) const {
+  virtual double penalty(const MatrixView<const T>& y, const Record<T>& record, const Pass<T>& pass) const {
     (void)y, (void)record, (void)pass;
     return 0;
   }

@@ -12,7 +12,7 @@ LayerNormalization<T>::LayerNormalization(ParameterArena<T>& arena, long nodes, 
 
 // Members share samples.
 template <typename T>
-void LayerNormalization<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record,
+void LayerNormalization<T>::forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
                                     const Pass<T>& pass) const {
   const long samples = pass.layout == samples_in_rows ? y.rows : y.cols;
   const Range own = pass.me.share(samples, kShareUnit);
@@ -24,8 +24,8 @@ void LayerNormalization<T>::forward(MatrixView<T> y, MatrixView<const T> x, cons
 }
 
 template <typename T>
-void LayerNormalization<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T>, MatrixView<const T> x,
-                                     const Record<T>& record, const Pass<T>& pass) const {
+void LayerNormalization<T>::backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>&,
+                                     const MatrixView<const T>& x, const Record<T>& record, const Pass<T>& pass) const {
   const auto& kernels = pass.kernels.normalizations;
   const long samples = pass.layout == samples_in_rows ? dy.rows : dy.cols;
   const T* const mean = record.kept;

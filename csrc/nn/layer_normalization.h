@@ -15,9 +15,10 @@ class LayerNormalization : public Layer<T> {
   long outputs() const override { return nodes_; }
   long kept(long samples, Layout, bool) const override { return 2 * padded<T>(samples); }  // mean, 1 / √(σ² + ε)
 
-  void forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const override;
-  void backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
-                const Record<T>& record, const Pass<T>& pass) const override;
+  void forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
+               const Pass<T>& pass) const override;
+  void backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>& y,
+                const MatrixView<const T>& x, const Record<T>& record, const Pass<T>& pass) const override;
 
  private:
   const T* value(const Block& block, bool has) const { return has ? arena_.values() + block.offset : nullptr; }

@@ -76,7 +76,8 @@ Pass<T> Network<T>::pass(const Workspace<T>& ws, bool training, long batch, long
 }
 
 template <typename T>
-void Network<T>::predict(MatrixView<T> out, const Inputs<T>& x, const Workspace<T>& ws, long all, Poll& poll) const {
+void Network<T>::predict(const MatrixView<T>& out, const Inputs<T>& x, const Workspace<T>& ws, long all,
+                         Poll& poll) const {
   const Member me = Member::alone();
   Failure failure;
   const bool in_place = stack_.reads_any_rows(false);
@@ -100,7 +101,7 @@ void Network<T>::predict(MatrixView<T> out, const Inputs<T>& x, const Workspace<
 }
 
 template <typename T>
-void Network<T>::predict(MatrixView<T> out, const Inputs<T>& x, long batch, int threads, Poll& poll) const {
+void Network<T>::predict(const MatrixView<T>& out, const Inputs<T>& x, long batch, int threads, Poll& poll) const {
   const long n = x.rows();
   const double entries = x.is_sparse() ? static_cast<double>(x.entries()) : -1;
   const int size = best_team_size(cost(n, plan_of(n, 0), false, 1, entries), threads);

@@ -69,11 +69,11 @@ class Network {
 
   // out (rows, outputs) = the network's output for x, on this thread, in batches of the workspace's size. x may be a
   // part of `all` rows that are predicted.
-  void predict(MatrixView<T> out, const Inputs<T>& x, const Workspace<T>& ws, long all, Poll& poll) const;
+  void predict(const MatrixView<T>& out, const Inputs<T>& x, const Workspace<T>& ws, long all, Poll& poll) const;
 
   // The same on up to `threads` threads, with workspaces of its own for up to `batch` rows at a time, or kPredictRows
   // if that is more.
-  void predict(MatrixView<T> out, const Inputs<T>& x, long batch, int threads, Poll& poll) const;
+  void predict(const MatrixView<T>& out, const Inputs<T>& x, long batch, int threads, Poll& poll) const;
 
  private:
   const KernelTable& table_;

@@ -12,7 +12,7 @@ long NoiseLayer<T>::kept(long samples, Layout layout, bool training) const {
 }
 
 template <typename T>
-void NoiseLayer<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record,
+void NoiseLayer<T>::forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
                             const Pass<T>& pass) const {
   const Range nodes = this->own_nodes(nodes_, pass);
   const MatrixView<T> own = nodes_from(y, pass.layout, nodes);
@@ -24,8 +24,8 @@ void NoiseLayer<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record
 }
 
 template <typename T>
-void NoiseLayer<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T>, MatrixView<const T>,
-                             const Record<T>& record, const Pass<T>& pass) const {
+void NoiseLayer<T>::backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>&,
+                             const MatrixView<const T>&, const Record<T>& record, const Pass<T>& pass) const {
   if (!dx.data) return;
   const MatrixView<T> own = nodes_from(dy, pass.layout, this->own_nodes(nodes_, pass));
   const long at = own.data - dy.data;

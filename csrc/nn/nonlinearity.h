@@ -18,12 +18,12 @@ struct Nonlinearity {
   T* slopes(T* kept, const Pass<T>& pass) const { return kernel->keeps_slope && pass.training ? kept : nullptr; }
 
   // a = f(a), and its slopes, which lie as a does (null: not asked for).
-  void forward(MatrixView<T> a, T* slopes, Layout layout) const {
+  void forward(const MatrixView<T>& a, T* slopes, Layout layout) const {
     kernel->forward[layout](a.data, slopes, a.rows, a.cols, a.stride, settings.data());
   }
 
   // d ⊙= f'. `a` is f(z), or the slopes where they are kept.
-  void backward(MatrixView<T> d, const T* a, Layout layout) const {
+  void backward(const MatrixView<T>& d, const T* a, Layout layout) const {
     kernel->backward[layout](d.data, a, d.rows, d.cols, d.stride, settings.data());
   }
 };

@@ -15,7 +15,7 @@ Plan together(const Network<T>& network, long samples) {
 
 // The member's samples of a matrix of samples, to where they lie as the layout says. Writes true elements only.
 template <typename T>
-void take_in(MatrixView<T> nodes, MatrixView<const T> rows, Layout layout, const Kernels<T>& kernels,
+void take_in(const MatrixView<T>& nodes, const MatrixView<const T>& rows, Layout layout, const Kernels<T>& kernels,
              const Member& me) {
   const Range own = me.share(rows.rows, kShareUnit);
   if (layout == samples_in_rows) {
@@ -27,7 +27,7 @@ void take_in(MatrixView<T> nodes, MatrixView<const T> rows, Layout layout, const
 }
 
 template <typename T>
-void give_out(MatrixView<T> rows, MatrixView<const T> nodes, Layout layout, const Kernels<T>& kernels,
+void give_out(const MatrixView<T>& rows, const MatrixView<const T>& nodes, Layout layout, const Kernels<T>& kernels,
               const Member& me) {
   const Range own = me.share(rows.rows, kShareUnit);
   if (layout == samples_in_rows) {
@@ -41,7 +41,7 @@ void give_out(MatrixView<T> rows, MatrixView<const T> nodes, Layout layout, cons
 }  // namespace
 
 template <typename T>
-void Propagation<T>::forward(Network<T>& network, MatrixView<T> out, MatrixView<const T> x, int threads) {
+void Propagation<T>::forward(Network<T>& network, const MatrixView<T>& out, const MatrixView<const T>& x, int threads) {
   const long n = x.rows;
   const Plan plan = together(network, n);
   if (!workspace_ || workspace_->layout() != plan.layout || workspace_->samples() < n ||
@@ -67,7 +67,7 @@ void Propagation<T>::forward(Network<T>& network, MatrixView<T> out, MatrixView<
 }
 
 template <typename T>
-void Propagation<T>::backward(Network<T>& network, MatrixView<T> dx, MatrixView<const T> d, int threads) {
+void Propagation<T>::backward(Network<T>& network, const MatrixView<T>& dx, const MatrixView<const T>& d, int threads) {
   const Workspace<T>& ws = *workspace_;
   const long n = samples_;
   const Plan plan = together(network, n);

@@ -15,11 +15,11 @@ class Propagation {
   long samples() const { return samples_; }
 
   // out (n, outputs) = the network's output for x (n, inputs), on up to `threads` threads.
-  void forward(Network<T>& network, MatrixView<T> out, MatrixView<const T> x, int threads);
+  void forward(Network<T>& network, const MatrixView<T>& out, const MatrixView<const T>& x, int threads);
 
   // From d = ∂loss/∂out (n, outputs) to dx = ∂loss/∂x (n, inputs); the gradients of the parameters are added to those
   // in the arena. May be called again: the way forward is kept.
-  void backward(Network<T>& network, MatrixView<T> dx, MatrixView<const T> d, int threads);
+  void backward(Network<T>& network, const MatrixView<T>& dx, const MatrixView<const T>& d, int threads);
 
  private:
   std::optional<Workspace<T>> workspace_;

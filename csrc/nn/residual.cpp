@@ -55,7 +55,8 @@ void Residual<T>::set_trainable(std::vector<bool>::const_iterator& next) {
 }
 
 template <typename T>
-void Residual<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const {
+void Residual<T>::forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
+                          const Pass<T>& pass) const {
   Pass<T> inner = pass;
   inner.logits = false;
   // x is only read: the first layer of f writes to a place of its own.
@@ -72,8 +73,8 @@ void Residual<T>::forward(MatrixView<T> y, MatrixView<const T> x, const Record<T
 }
 
 template <typename T>
-void Residual<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T>, MatrixView<const T> x,
-                           const Record<T>& record, const Pass<T>& pass) const {
+void Residual<T>::backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>&,
+                           const MatrixView<const T>& x, const Record<T>& record, const Pass<T>& pass) const {
   Pass<T> inner = pass;
   inner.logits = false;
   const long samples = pass.layout == samples_in_rows ? dy.rows : dy.cols;
@@ -101,7 +102,7 @@ void Residual<T>::backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const 
 }
 
 template <typename T>
-double Residual<T>::penalty(MatrixView<const T> y, const Record<T>& record, const Pass<T>& pass) const {
+double Residual<T>::penalty(const MatrixView<const T>& y, const Record<T>& record, const Pass<T>& pass) const {
   return f_.penalty(*record.inner, pass.layout == samples_in_rows ? y.rows : y.cols, pass);
 }
 

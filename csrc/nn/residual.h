@@ -25,11 +25,12 @@ class Residual : public Layer<T> {
   void set_trainable(std::vector<bool>::const_iterator& next) override;
   bool trains() const override { return f_.trains() || (projection_ && projection_->trains()); }
 
-  void forward(MatrixView<T> y, MatrixView<const T> x, const Record<T>& record, const Pass<T>& pass) const override;
-  void backward(MatrixView<T> dx, MatrixView<T> dy, MatrixView<const T> y, MatrixView<const T> x,
-                const Record<T>& record, const Pass<T>& pass) const override;
+  void forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
+               const Pass<T>& pass) const override;
+  void backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>& y,
+                const MatrixView<const T>& x, const Record<T>& record, const Pass<T>& pass) const override;
   void settle(const Record<T>& record, const Pass<T>& pass) const override { f_.settle(*record.inner, pass); }
-  double penalty(MatrixView<const T> y, const Record<T>& record, const Pass<T>& pass) const override;
+  double penalty(const MatrixView<const T>& y, const Record<T>& record, const Pass<T>& pass) const override;
 
  private:
   struct Places;

@@ -92,9 +92,10 @@ Tape<T> Stack<T>::tape(Room<T>& room, long samples, Layout layout, bool training
 }
 
 template <typename T>
-MatrixView<T> Stack<T>::forward(const Tape<T>& tape, MatrixView<T> x, const Pass<T>& pass) const {
+MatrixView<T> Stack<T>::forward(const Tape<T>& tape, const MatrixView<T>& in, const Pass<T>& pass) const {
   const long last = static_cast<long>(layers_.size()) - 1;
-  const long samples = tape.layout == samples_in_rows ? x.rows : x.cols;
+  const long samples = tape.layout == samples_in_rows ? in.rows : in.cols;
+  MatrixView<T> x = in;
   Pass<T> inner = pass;
   for (long i = 0; i <= last; ++i) {
     const Layer<T>& layer = *layers_[i];
@@ -110,7 +111,8 @@ MatrixView<T> Stack<T>::forward(const Tape<T>& tape, MatrixView<T> x, const Pass
 }
 
 template <typename T>
-void Stack<T>::backward(const Tape<T>& tape, MatrixView<T> dx, MatrixView<const T> x, const Pass<T>& pass) const {
+void Stack<T>::backward(const Tape<T>& tape, const MatrixView<T>& dx, const MatrixView<const T>& x,
+                        const Pass<T>& pass) const {
   const long last = static_cast<long>(layers_.size()) - 1;
   const long samples = tape.layout == samples_in_rows ? x.rows : x.cols;
   long first = 0;  // below it nobody asks for slopes

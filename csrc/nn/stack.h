@@ -29,10 +29,10 @@ class Stack {
   Tape<T> tape(Room<T>& room, long samples, Layout layout, bool training) const;
 
   // The output, complete. `logits` of the pass holds for the last layer.
-  MatrixView<T> forward(const Tape<T>& tape, MatrixView<T> x, const Pass<T>& pass) const;
+  MatrixView<T> forward(const Tape<T>& tape, const MatrixView<T>& x, const Pass<T>& pass) const;
 
   // After forward, from the last layer's delta to dx (dx.data null: nobody asks) and the gradients of all parameters.
-  void backward(const Tape<T>& tape, MatrixView<T> dx, MatrixView<const T> x, const Pass<T>& pass) const;
+  void backward(const Tape<T>& tape, const MatrixView<T>& dx, const MatrixView<const T>& x, const Pass<T>& pass) const;
 
   void settle(const Tape<T>& tape, const Pass<T>& pass) const;
   double penalty(const Tape<T>& tape, long samples, const Pass<T>& pass) const;

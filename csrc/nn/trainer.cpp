@@ -285,7 +285,7 @@ void Trainer<T>::chunk(const Batch& batch, Range part, const Workspace<T>& ws, M
 }
 
 template <typename T>
-Outcome<T> Trainer<T>::outcome(const Batch& batch, const Workspace<T>& ws, MatrixView<const T> y) const {
+Outcome<T> Trainer<T>::outcome(const Batch& batch, const Workspace<T>& ws, const MatrixView<const T>& y) const {
   const bool labels = sparse();
   return {y, labels ? nullptr : ws.targets(y.cols).data, labels ? ws.labels() : nullptr,
           batch.samples.sample_weight ? ws.weights() : nullptr};
@@ -350,7 +350,7 @@ MatrixView<T> Trainer<T>::gather(const Batch& batch, Range part, const Workspace
 
 // The losses (in the workspace) and the metrics of a chunk, in the order of the samples.
 template <typename T>
-void Trainer<T>::measure(const Batch& batch, Range part, const Workspace<T>& ws, MatrixView<const T> y,
+void Trainer<T>::measure(const Batch& batch, Range part, const Workspace<T>& ws, const MatrixView<const T>& y,
                          double* totals) const {
   const long n = part.count();
   const T* weights = batch.samples.sample_weight ? ws.weights() : nullptr;

@@ -156,9 +156,10 @@ class Trainer {
   void chunk(const Batch& batch, Range part, const Workspace<T>& ws, Mode mode, const Gradients& gradients,
              double* totals, Failure& failure, const Member& me);
   MatrixView<T> gather(const Batch& batch, Range part, const Workspace<T>& ws, const Member& me);
-  void measure(const Batch& batch, Range part, const Workspace<T>& ws, MatrixView<const T> y, double* totals) const;
+  void measure(const Batch& batch, Range part, const Workspace<T>& ws, const MatrixView<const T>& y,
+               double* totals) const;
   double scale_of(const Batch& batch) const;
-  Outcome<T> outcome(const Batch& batch, const Workspace<T>& ws, MatrixView<const T> y) const;
+  Outcome<T> outcome(const Batch& batch, const Workspace<T>& ws, const MatrixView<const T>& y) const;
   Targets<T> targets(const Workspace<T>& ws, long first, long n) const;
   T* gradients_of(int group) const;
   void prepare(const Samples<T>& samples, long batch, Mode mode, long steps);
