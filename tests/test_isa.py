@@ -95,7 +95,7 @@ def test_products_of_every_shape(isa, dtype, transposed):
     """All heights and widths of tiles and their remainders, and sums of every length about a vector's."""
     rng = np.random.default_rng(0)
     shapes = [(m, k, n) for m in (1, 2, 3, 5, 7, 8, 9, 17) for k in (0, 1, 2, 33) for n in (1, 3, 16, 17, 33, 48, 49)]
-    shapes += [(3, 9000, 100), (9, 300, 800), (8, 16, 1700)]  # several column blocks
+    shapes += [(3, 9000, 100), (9, 300, 800), (8, 16, 1700), (3, 1, 5000)]  # several column blocks
     for m, k, n in shapes:
         a = rng.normal(size=(k, m) if transposed else (m, k)).astype(dtype)
         b = rng.normal(size=(k, n)).astype(dtype)

@@ -1,6 +1,7 @@
-// Products of few rows with the rows of a matrix: each element is a sum along vectors.
+// Products of rows with rows: each element is a sum along vectors.
 //
-//     dx = dz·wᵀ, samples in rows: each row of w is read once, where it lies.
+//     dx = dz·wᵀ, samples in rows: each row of w is read once, where it lies
+//     dw = xᵀ·dz, samples in columns: so are rows of xᵀ and dzᵀ
 #pragma once
 
 #include "kernels/transpose.h"
@@ -47,41 +48,103 @@ struct AddNeighbours<16> {
   }
 };
 
-// As many sums along k as a vector has lanes, side by side: lane i is Σ_k a[k]·b[i, k].
-template <typename T>
-FASTBP_INLINE V<T> dot_lanes(const T* a, const T* b, long b_stride, long k) {
-  constexpr int lanes = static_cast<int>(kLanes<T>);
-  V<T> sum[lanes] = {};
-  for (; k > 0; k -= lanes, a += lanes, b += lanes) {
-    const V<T> v = load(a);
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) sum[i] += v * load(b + i * b_stride);
-  }
-#pragma GCC unroll 4
-  for (int left = lanes; left > 1; left /= 2) {
+// sum[0] = the sums of lanes of sum[0 .. count), side by side.
+template <typename T, int count>
+FASTBP_INLINE void sum_lanes(V<T>* sum) {
 #pragma GCC unroll 8
-    for (int i = 0; i < left / 2; ++i) sum[i] = AddNeighbours<lanes>::apply(sum[2 * i], sum[2 * i + 1]);
-  }
-  return sum[0];
+  for (int i = 0; i < count / 2; ++i) sum[i] = AddNeighbours<kLanes<T>>::apply(sum[2 * i], sum[2 * i + 1]);
+  if constexpr (count > 2) sum_lanes<T, count / 2>(sum);
 }
 
-// c[m, n] = Σ_k a[m, k]·b[n, k]. Reads whole vectors of a and b along k, whose pads are 0; writes true elements only.
+// v in its first `count` lanes, 0 beyond, whatever lies there.
 template <typename T>
-void dots(T* c, long c_stride, const T* a, long a_stride, const T* b, long b_stride, long m, long n, long k) {
-  constexpr long lanes = kLanes<T>;
-  for (long j = 0; j < n; j += lanes, b += lanes * b_stride, c += lanes) {
-    const long count = n - j < lanes ? n - j : lanes;
-    for (long i = 0; i < m; ++i) {
-      if (count == lanes) {
-        store<T>(c + i * c_stride, dot_lanes<T>(a + i * a_stride, b, b_stride, k));
-        continue;
-      }
-      for (long l = 0; l < count; ++l) {
-        V<T> sum = {};
-        for (long v = 0; v < k; v += lanes) sum += load(a + i * a_stride + v) * load(b + l * b_stride + v);
-        c[i * c_stride + l] = sum_of_lanes<T>(sum);
+FASTBP_INLINE V<T> load_first(const T* p, long count) {
+  return first_lanes<T>(count) ? load(p) : V<T>{};
+}
+
+// As many sums along k as a vector has lanes: `rows` of a with lanes / rows of b, side by side. The last ones, of a and
+// b both, may stand for rows that are not there: these are read again.
+template <typename T, int rows>
+struct DotTile {
+  static constexpr int kCols = static_cast<int>(kLanes<T>) / rows;
+
+  FASTBP_INLINE static void add(V<T>* sum, const T* const* a, const T* const* b, auto load) {
+    V<T> of_b[kCols];
+#pragma GCC unroll 16
+    for (int j = 0; j < kCols; ++j) of_b[j] = load(b[j]);
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) {
+      const V<T> of_a = load(a[i]);
+#pragma GCC unroll 16
+      for (int j = 0; j < kCols; ++j) sum[i * kCols + j] += of_a * of_b[j];
+    }
+  }
+
+  FASTBP_INLINE static V<T> sums(const T* const* a, const T* const* b, long k) {
+    constexpr int lanes = static_cast<int>(kLanes<T>);
+    V<T> sum[lanes] = {};
+    long at = 0;
+    for (; at + lanes <= k; at += lanes) add(sum, a, b, [&](const T* p) { return load(p + at); });
+    if (at < k) add(sum, a, b, [&](const T* p) { return load_first(p + at, k - at); });
+    sum_lanes<T, lanes>(sum);
+    return sum[0];
+  }
+
+  // c (up to `rows` rows, all n columns)
+  static void row_of_tiles(T* c, long c_stride, const T* a, long a_stride, const T* b, long b_stride, long m, long n,
+                           long k) {
+    const T *of_a[rows], *of_b[kCols];
+    for (int i = 0; i < rows; ++i) of_a[i] = a + smaller(i, m - 1) * a_stride;
+    for (long col = 0; col < n; col += kCols) {
+      for (int j = 0; j < kCols; ++j) of_b[j] = b + smaller(col + j, n - 1) * b_stride;
+      V<T> result = sums(of_a, of_b, k);
+      if (col + kCols > n) result = (lane_numbers<T>() & (kCols - 1)) < static_cast<Int>(n - col) ? result : V<T>{};
+      for (int i = 0; i < rows && i < m; ++i) {
+        __builtin_memcpy(c + i * c_stride + col, reinterpret_cast<const T*>(&result) + i * kCols, kCols * sizeof(T));
       }
     }
+  }
+
+  using Int = typename Scalar<T>::Int;
+};
+
+// c[m, n] = Σ_k a[m, k]·b[n, k], whatever a and b are padded with. Of c's pads, some become 0 and the others stay.
+template <typename T, int rows = static_cast<int>(kLanes<T>)>
+void dots(T* c, long c_stride, const T* a, long a_stride, const T* b, long b_stride, long m, long n, long k) {
+  using Tile = DotTile<T, rows>;
+  if constexpr (rows > 1) {
+    // Fewer rows where they would stand for none, or columns for many; four with four read least.
+    if (rows / 2 >= m || (n > Tile::kCols && rows > 4)) {
+      return dots<T, rows / 2>(c, c_stride, a, a_stride, b, b_stride, m, n, k);
+    }
+  }
+  long i = 0;
+  for (; 2 * (m - i) > rows; i += rows) {
+    Tile::row_of_tiles(c + i * c_stride, c_stride, a + i * a_stride, a_stride, b, b_stride, smaller(rows, m - i), n, k);
+  }
+  if (i < m) dots<T>(c + i * c_stride, c_stride, a + i * a_stride, a_stride, b, b_stride, m - i, n, k);
+}
+
+// sums[r] (+)= Σ_c x[r, c], whatever x is padded with. Whole vectors of sums: beyond the rows they stay.
+template <typename T>
+void row_sums(T* sums, const T* x, long rows, long cols, long stride, bool accumulate) {
+  constexpr int lanes = static_cast<int>(kLanes<T>);
+  for (long r = 0; r < rows; r += lanes) {
+    const T* row[lanes];
+    for (int i = 0; i < lanes; ++i) row[i] = x + smaller(r + i, rows - 1) * stride;
+    V<T> sum[lanes] = {};
+    long c = 0;
+    for (; c + lanes <= cols; c += lanes) {
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) sum[i] += load(row[i] + c);
+    }
+    if (c < cols) {
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) sum[i] += load_first(row[i] + c, cols - c);
+    }
+    sum_lanes<T, lanes>(sum);
+    const V<T> before = load(sums + r), added = accumulate ? before + sum[0] : sum[0];
+    store<T>(sums + r, first_lanes<T>(rows - r) ? added : before);
   }
 }
 

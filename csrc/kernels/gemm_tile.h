@@ -254,14 +254,21 @@ void product(const Product<T>& p) {
   }
 }
 
-// sums[c] (+)= Σ_r x[r, c], padded columns included.
+// sums[c] (+)= Σ_r x[r, c], padded columns included: several vectors at a time, for each sum waits for its last term.
 template <typename T>
 void column_sums(T* sums, const T* x, long rows, long cols, long stride, bool accumulate) {
-  for (long c = 0; c < cols; c += kLanes<T>) {
-    V<T> s = accumulate ? load(sums + c) : V<T>{};
-    for (long r = 0; r < rows; ++r) s += load(x + r * stride + c);
-    store(sums + c, s);
-  }
+  constexpr int most = 4;
+  const auto some = [&]<int count>(long c) {
+    V<T> sum[count];
+    for (int i = 0; i < count; ++i) sum[i] = accumulate ? load(sums + c + i * kLanes<T>) : V<T>{};
+    for (long r = 0; r < rows; ++r) {
+      for (int i = 0; i < count; ++i) sum[i] += load(x + r * stride + c + i * kLanes<T>);
+    }
+    for (int i = 0; i < count; ++i) store<T>(sums + c + i * kLanes<T>, sum[i]);
+  };
+  long c = 0;
+  for (; c + most * kLanes<T> <= cols; c += most * kLanes<T>) some.template operator()<most>(c);
+  for (; c < cols; c += kLanes<T>) some.template operator()<1>(c);
 }
 
 // y (n) += x, n a whole number of vectors.

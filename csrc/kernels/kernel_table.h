@@ -204,15 +204,17 @@ struct Kernels {
   // that pays is to be asked of a whole product, not of a member's share of it.
   void (*product_in_pieces)(const Product<T>&);
   bool (*pays_in_pieces)(const Product<T>&);
-  // c[m, n] = Σ_k a[m, k]·b[n, k], for few m; rows of a and b padded with 0.
+  // c[m, n] = Σ_k a[m, k]·b[n, k], for few m or n, whatever a and b are padded with. Of c's pads, some become 0 and the
+  // others stay.
   void (*dots)(T* c, long c_stride, const T* a, long a_stride, const T* b, long b_stride, long m, long n, long k);
   // c[r] = bias[r] + Σ v·b[column] over the entries of row index[r]; index null: r itself; bias null: 0. Whole vectors.
   void (*sparse_product)(T* c, long c_stride, SparseRows<T> a, const int32_t* index, const T* b, long b_stride,
                          const T* bias, long bias_stride, long rows, long cols);
   // out (cols, rows): out[c, r] = in[index[r], c]; index null: r itself. Reads and writes true elements only.
   void (*transpose)(T* out, long out_stride, const T* in, long in_stride, const int32_t* index, long rows, long cols);
-  // sums (cols), added to if `accumulate`
+  // sums (cols, rows), added to if `accumulate`
   void (*column_sums)(T* sums, const T* x, long rows, long cols, long stride, bool accumulate);
+  void (*row_sums)(T* sums, const T* x, long rows, long cols, long stride, bool accumulate);
   void (*add)(T* y, const T* x, long n);  // y (n) += x
   bool (*all_finite)(const T* x, long n);
   T (*multiply_add)(long rounds, T x, T y);  // arithmetic alone, to measure what the machine can do

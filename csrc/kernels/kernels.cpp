@@ -71,6 +71,7 @@ constexpr Kernels<T> kernels() {
           sparse_product<T>,
           transpose<T>,
           column_sums<T>,
+          row_sums<T>,
           add<T>,
           all_finite<T>,
           multiply_add<T>,

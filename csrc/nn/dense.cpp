@@ -3,6 +3,7 @@
 #include "nn/dense.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "nn/shared_product.h"
 #include "nn/tape.h"
@@ -49,6 +50,15 @@ bool Dense<T>::shares_inputs(long samples, Layout layout) const {
 template <typename T>
 long Dense<T>::sums_size() const {
   return (kInputParts - 1) * outputs() * padded<T>(inputs() / kManyInputs);
+}
+
+// Whether slopes of the kernel are sums along samples, of rows of x with rows of dz as they lie: then nothing is
+// transposed, and no vector is filled up for a few nodes. Each sum ends in a sum of a vector's lanes, so there must be
+// few sums, or many samples.
+template <typename T>
+bool Dense<T>::sums_along_samples(long samples, const Pass<T>& pass) const {
+  constexpr long kFewNodes = 4, kManySamples = 6;  // for each input
+  return pass.layout == samples_in_columns && !pass.x && (outputs() <= kFewNodes || samples >= kManySamples * inputs());
 }
 
 // Of so many samples in rows, the number does not matter to how a product is computed: so a prediction does not depend
@@ -161,17 +171,25 @@ template <typename T>
 void Dense<T>::backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const MatrixView<const T>& y,
                         const MatrixView<const T>& x, const Record<T>& record, const Pass<T>& pass) const {
   const bool in_columns = pass.layout == samples_in_columns;
-  const MatrixView<T> dz = in_columns ? lay(record.slopes, outputs(), dy.cols, samples_in_rows) : dy;
+  const bool along = sums_along_samples(dy.cols, pass);
+  const MatrixView<T> dz = !in_columns ? dy
+                           : along     ? MatrixView<T>{}
+                                       : lay(record.slopes, outputs(), dy.cols, samples_in_rows);
   const T* slopes = slopes_of(record, pass);
   node_slopes(dz, dy, slopes ? slopes : y.data, pass);
   if (dx.data) {
     pass.me.wait();
     input_slopes(dx, dz, dy, pass);  // first, for it needs the weights from before the update
     pass.me.wait();
-  } else if (shares_inputs(dz.rows, pass.layout)) {
+  } else if (shares_inputs(dy.cols, pass.layout)) {
     pass.me.wait();  // for the slopes of all nodes
   }
   if (!this->trainable_) return;
+  if (along) {
+    slopes_along_samples(dy, x, pass);
+    if (dx.data) pass.me.wait();  // dy is read up to here, and the layer below may write there
+    return;
+  }
   if (pass.x) {
     sparse_kernel_slopes(dz, pass);
   } else {
@@ -180,13 +198,15 @@ void Dense<T>::backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const 
   if (use_bias_) bias_slopes(dz, pass);
 }
 
-// dz = dy ⊙ f'(z), in dy's layout and in rows: of the member's own nodes. `a`, which f' comes from, lies as dy.
+// dz = dy ⊙ f'(z), in dy's layout and (if it has a place) in rows: of the member's own nodes. `a`, which f' comes from,
+// lies as dy.
 template <typename T>
 void Dense<T>::node_slopes(const MatrixView<T>& dz, const MatrixView<T>& dy, const T* a, const Pass<T>& pass) const {
   const bool by_sample = !pass.logits && activation_.whole_samples();
   if (by_sample) {
     pass.me.wait();
-    const MatrixView<T> d = samples_from(dy, pass.layout, pass.me.share(dz.rows, kShareUnit));
+    const long samples = pass.layout == samples_in_columns ? dy.cols : dy.rows;
+    const MatrixView<T> d = samples_from(dy, pass.layout, pass.me.share(samples, kShareUnit));
     activation_.backward(d, a + (d.data - dy.data), pass.layout);
     pass.me.wait();
   }
@@ -203,7 +223,7 @@ void Dense<T>::node_slopes(const MatrixView<T>& dz, const MatrixView<T>& dy, con
     if (!by_sample && !pass.logits) {
       activation_.backward(dy.rows_from(i, count), a + i * dy.stride, pass.layout);
     }
-    pass.kernels.transpose(dz.data + i, dz.stride, dy.row(i), dy.stride, nullptr, count, dy.cols);
+    if (dz.data) pass.kernels.transpose(dz.data + i, dz.stride, dy.row(i), dy.stride, nullptr, count, dy.cols);
   }
 }
 
@@ -254,6 +274,39 @@ void Dense<T>::kernel_slopes(const MatrixView<const T>& dz, const MatrixView<con
                        padded<T>(cols));
   };
   shared_product(pass.kernels, p, cut, pass.me);
+}
+
+template <typename T>
+void Dense<T>::slopes_along_samples(const MatrixView<const T>& dz, const MatrixView<const T>& x,
+                                    const Pass<T>& pass) const {
+  constexpr long kPanel = 2048;  // elements: in the first-level cache when they are applied
+  const bool by_inputs = shares_inputs(dz.cols, pass.layout);
+  const Range inputs = by_inputs ? pass.me.share(x.rows, kShareUnit) : Range{0, x.rows};
+  const Range nodes = by_inputs ? Range{0, dz.rows} : this->own_nodes(dz.rows, pass);
+  T* const panel = pass.pack;
+  for (long n = nodes.first, count; n < nodes.last; n += count) {
+    count = std::min(kPanel, nodes.last - n);
+    const long cols = padded<T>(count), most_rows = kPanel / cols;
+    if (!pass.gradients || pass.accumulate)
+      std::memset(panel, 0, std::min(most_rows, inputs.count()) * cols * sizeof(T));
+    for (long i = inputs.first, rows; i < inputs.last; i += rows) {
+      rows = std::min(most_rows, inputs.last - i);
+      const long at = w_.offset + i * w_.stride + n;
+      const bool in_place = pass.gradients && !pass.accumulate;
+      T* const dw = in_place ? pass.gradients + at : panel;
+      pass.kernels.dots(dw, in_place ? w_.stride : cols, x.row(i), x.stride, dz.row(n), dz.stride, rows, count,
+                        dz.cols);
+      if (!pass.gradients) pass.optimizer->apply(at, w_.stride, panel, cols, rows, cols);
+      if (!pass.accumulate) continue;
+      for (long r = 0; r < rows; ++r) pass.kernels.add(pass.gradients + at + r * w_.stride, panel + r * cols, cols);
+    }
+  }
+  if (!use_bias_) return;
+  const Range own = this->own_nodes(dz.rows, pass);
+  T* const db = (pass.gradients ? pass.gradients : arena_.gradients()) + b_.offset;
+  pass.kernels.row_sums(db + own.first, dz.row(own.first), own.count(), dz.cols, dz.stride,
+                        pass.gradients && pass.accumulate);
+  if (!pass.gradients) pass.optimizer->apply_stored(b_.offset + own.first, padded<T>(own.count()));
 }
 
 // Members share the rows of w. Those of columns without entries have slopes of 0; they too are updated, for slots
