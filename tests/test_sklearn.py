@@ -210,7 +210,7 @@ def test_labels_from_sequential():
         {"activation": "elu"},
         {"dropout": 0.2},
         {"dropout": [0.3]},
-        {"batch_norm": True},
+        {"batch_norm": True, "max_iter": 200},  # after 60 steps 0.83 to 0.96, by the seed
         {"optimizer": "adamw"},
         {"optimizer": fastbp.optimizers.RMSprop(0.01)},
         {"loss": "categorical_focal_crossentropy"},
