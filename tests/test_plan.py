@@ -48,11 +48,19 @@ def data(n, columns=6, outputs=3):
     return rng.normal(size=(n, columns)), rng.integers(outputs, size=n), rng.uniform(0.5, 2, n)
 
 
-@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize(
+    ("widths", "batch"),
+    [
+        *(((6, 19, 5, 3), batch) for batch in BATCHES),
+        ((300, 3), 17),  # members share the inputs of few nodes
+        ((3, 2500, 3), 50),  # slopes of more nodes than are summed at once
+    ],
+)
 @pytest.mark.parametrize("threads", [1, 3])
-def test_slopes_of_a_batch_are_the_sum_of_those_of_its_samples(batch, threads):
-    made = model()
-    x, y, weight = data(batch)
+def test_slopes_of_a_batch_are_the_sum_of_those_of_its_samples(widths, batch, threads):
+    made = model(widths)
+    made._require_trainer().core.force_team = True
+    x, y, weight = data(batch, widths[0])
     with fastbp.num_threads(threads):
         loss, gradients = made.loss_and_gradients(x, y, weight)
     parts = [slice(i, i + 7) for i in range(0, batch, 7)]  # too few for columns or chunks

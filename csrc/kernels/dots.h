@@ -56,7 +56,7 @@ FASTBP_INLINE void sum_lanes(V<T>* sum) {
   if constexpr (count > 2) sum_lanes<T, count / 2>(sum);
 }
 
-// v in its first `count` lanes, 0 beyond, whatever lies there.
+// The first `count` lanes of a vector, 0 beyond, whatever lies there.
 template <typename T>
 FASTBP_INLINE V<T> load_first(const T* p, long count) {
   return first_lanes<T>(count) ? load(p) : V<T>{};
@@ -66,15 +66,17 @@ FASTBP_INLINE V<T> load_first(const T* p, long count) {
 // b both, may stand for rows that are not there: these are read again.
 template <typename T, int rows>
 struct DotTile {
+  using Int = typename Scalar<T>::Int;
   static constexpr int kCols = static_cast<int>(kLanes<T>) / rows;
 
-  FASTBP_INLINE static void add(V<T>* sum, const T* const* a, const T* const* b, auto load) {
+  // `read` loads a vector's worth of terms of a row.
+  FASTBP_INLINE static void add(V<T>* sum, const T* const* a, const T* const* b, auto read) {
     V<T> of_b[kCols];
 #pragma GCC unroll 16
-    for (int j = 0; j < kCols; ++j) of_b[j] = load(b[j]);
+    for (int j = 0; j < kCols; ++j) of_b[j] = read(b[j]);
 #pragma GCC unroll 16
     for (int i = 0; i < rows; ++i) {
-      const V<T> of_a = load(a[i]);
+      const V<T> of_a = read(a[i]);
 #pragma GCC unroll 16
       for (int j = 0; j < kCols; ++j) sum[i * kCols + j] += of_a * of_b[j];
     }
@@ -104,8 +106,6 @@ struct DotTile {
       }
     }
   }
-
-  using Int = typename Scalar<T>::Int;
 };
 
 // c[m, n] = Σ_k a[m, k]·b[n, k], whatever a and b are padded with. Of c's pads, some become 0 and the others stay.

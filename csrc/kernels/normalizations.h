@@ -9,6 +9,16 @@
 namespace fastbp {
 namespace {
 
+// Σ_i f(i) over the true elements of a row, i the first lane of each vector.
+template <typename T, typename F>
+FASTBP_INLINE T sum_of_row(long n, F f) {
+  V<T> sums = {};
+  long i = 0;
+  for (; i + kLanes<T> <= n; i += kLanes<T>) sums += f(i);
+  if (i < n) sums += first_lanes<T>(n - i) ? f(i) : V<T>{};
+  return sum_of_lanes<T>(sums);
+}
+
 // y = scale ⊙ (x - centre) + shift, by node (centre or shift null: 0).
 template <typename T, Layout layout>
 void affine(T* y, const T* x, const T* centre, const T* scale, const T* shift, long rows, long cols, long stride) {

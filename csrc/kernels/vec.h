@@ -164,16 +164,6 @@ FASTBP_INLINE T sum_of_lanes(V<T> v) {
   return Fold<T, kLanes<T>>::apply(v, [](auto a, auto b) { return a + b; });
 }
 
-// Σ_i f(i) over the true elements of a row, i the first lane of each vector.
-template <typename T, typename F>
-FASTBP_INLINE T sum_of_row(long n, F f) {
-  V<T> sums = {};
-  long i = 0;
-  for (; i + kLanes<T> <= n; i += kLanes<T>) sums += f(i);
-  if (i < n) sums += first_lanes<T>(n - i) ? f(i) : V<T>{};
-  return sum_of_lanes<T>(sums);
-}
-
 // NaN if there is one.
 template <typename T>
 FASTBP_INLINE T max_of_lanes(V<T> v) {

@@ -185,17 +185,15 @@ void Dense<T>::backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const 
     pass.me.wait();  // for the slopes of all nodes
   }
   if (!this->trainable_) return;
-  if (along) {
-    slopes_along_samples(dy, x, pass);
-    if (dx.data) pass.me.wait();  // dy is read up to here, and the layer below may write there
-    return;
-  }
   if (pass.x) {
     sparse_kernel_slopes(dz, pass);
+  } else if (along) {
+    kernel_slopes_along_samples(dy, x, pass);
   } else {
     kernel_slopes(dz, x, pass);
   }
-  if (use_bias_) bias_slopes(dz, pass);
+  if (use_bias_) bias_slopes(dz, dy, pass);
+  if (along && dx.data) pass.me.wait();  // dy is read up to here, and the layer below may write there
 }
 
 // dz = dy ⊙ f'(z), in dy's layout and (if it has a place) in rows: of the member's own nodes. `a`, which f' comes from,
@@ -277,36 +275,30 @@ void Dense<T>::kernel_slopes(const MatrixView<const T>& dz, const MatrixView<con
 }
 
 template <typename T>
-void Dense<T>::slopes_along_samples(const MatrixView<const T>& dz, const MatrixView<const T>& x,
-                                    const Pass<T>& pass) const {
+void Dense<T>::kernel_slopes_along_samples(const MatrixView<const T>& dzt, const MatrixView<const T>& x,
+                                           const Pass<T>& pass) const {
   constexpr long kPanel = 2048;  // elements: in the first-level cache when they are applied
-  const bool by_inputs = shares_inputs(dz.cols, pass.layout);
+  const bool by_inputs = shares_inputs(dzt.cols, pass.layout);
   const Range inputs = by_inputs ? pass.me.share(x.rows, kShareUnit) : Range{0, x.rows};
-  const Range nodes = by_inputs ? Range{0, dz.rows} : this->own_nodes(dz.rows, pass);
-  T* const panel = pass.pack;
+  const Range nodes = by_inputs ? Range{0, dzt.rows} : this->own_nodes(dzt.rows, pass);
+  const bool in_place = pass.gradients && !pass.accumulate;
   for (long n = nodes.first, count; n < nodes.last; n += count) {
     count = std::min(kPanel, nodes.last - n);
     const long cols = padded<T>(count), most_rows = kPanel / cols;
-    if (!pass.gradients || pass.accumulate)
-      std::memset(panel, 0, std::min(most_rows, inputs.count()) * cols * sizeof(T));
+    T* const panel = pass.pack;  // (rows, cols), with pads of 0
+    if (!in_place) std::memset(panel, 0, std::min(most_rows, inputs.count()) * cols * sizeof(T));
     for (long i = inputs.first, rows; i < inputs.last; i += rows) {
       rows = std::min(most_rows, inputs.last - i);
       const long at = w_.offset + i * w_.stride + n;
-      const bool in_place = pass.gradients && !pass.accumulate;
-      T* const dw = in_place ? pass.gradients + at : panel;
-      pass.kernels.dots(dw, in_place ? w_.stride : cols, x.row(i), x.stride, dz.row(n), dz.stride, rows, count,
-                        dz.cols);
-      if (!pass.gradients) pass.optimizer->apply(at, w_.stride, panel, cols, rows, cols);
-      if (!pass.accumulate) continue;
-      for (long r = 0; r < rows; ++r) pass.kernels.add(pass.gradients + at + r * w_.stride, panel + r * cols, cols);
+      pass.kernels.dots(in_place ? pass.gradients + at : panel, in_place ? w_.stride : cols, x.row(i), x.stride,
+                        dzt.row(n), dzt.stride, rows, count, dzt.cols);
+      if (!pass.gradients) {
+        pass.optimizer->apply(at, w_.stride, panel, cols, rows, cols);
+      } else if (pass.accumulate) {
+        for (long r = 0; r < rows; ++r) pass.kernels.add(pass.gradients + at + r * w_.stride, panel + r * cols, cols);
+      }
     }
   }
-  if (!use_bias_) return;
-  const Range own = this->own_nodes(dz.rows, pass);
-  T* const db = (pass.gradients ? pass.gradients : arena_.gradients()) + b_.offset;
-  pass.kernels.row_sums(db + own.first, dz.row(own.first), own.count(), dz.cols, dz.stride,
-                        pass.gradients && pass.accumulate);
-  if (!pass.gradients) pass.optimizer->apply_stored(b_.offset + own.first, padded<T>(own.count()));
 }
 
 // Members share the rows of w. Those of columns without entries have slopes of 0; they too are updated, for slots
@@ -352,13 +344,19 @@ void Dense<T>::sparse_kernel_slopes(const MatrixView<const T>& dz, const Pass<T>
   if (columns.last > row) no_slopes(row, columns.last - row);
 }
 
+// dz (samples, nodes), or where it has no place, dzt (nodes, samples).
 template <typename T>
-void Dense<T>::bias_slopes(const MatrixView<const T>& dz, const Pass<T>& pass) const {
-  const Range cols = pass.me.share(b_.stride, kShareUnit);
-  T* db = (pass.gradients ? pass.gradients : arena_.gradients()) + b_.offset + cols.first;
-  pass.kernels.column_sums(db, dz.data + cols.first, dz.rows, cols.count(), dz.stride,
-                           pass.gradients && pass.accumulate);
-  if (!pass.gradients) pass.optimizer->apply_stored(b_.offset + cols.first, cols.count());
+void Dense<T>::bias_slopes(const MatrixView<const T>& dz, const MatrixView<const T>& dzt, const Pass<T>& pass) const {
+  const Range own = pass.me.share(b_.stride, kShareUnit);
+  T* const db = (pass.gradients ? pass.gradients : arena_.gradients()) + b_.offset + own.first;
+  const bool accumulate = pass.gradients && pass.accumulate;
+  if (dz.data) {
+    pass.kernels.column_sums(db, dz.data + own.first, dz.rows, own.count(), dz.stride, accumulate);
+  } else {
+    const Range nodes = this->own_nodes(outputs(), pass);
+    pass.kernels.row_sums(db, dzt.row(nodes.first), nodes.count(), dzt.cols, dzt.stride, accumulate);
+  }
+  if (!pass.gradients) pass.optimizer->apply_stored(b_.offset + own.first, own.count());
 }
 
 template class Dense<float>;

@@ -37,8 +37,9 @@ class Dense : public Layer<T> {
   void kernel_slopes(const MatrixView<const T>& dz, const MatrixView<const T>& x, const Pass<T>& pass) const;
   void sparse_kernel_slopes(const MatrixView<const T>& dz, const Pass<T>& pass) const;
   bool sums_along_samples(long samples, const Pass<T>& pass) const;
-  void slopes_along_samples(const MatrixView<const T>& dz, const MatrixView<const T>& x, const Pass<T>& pass) const;
-  void bias_slopes(const MatrixView<const T>& dz, const Pass<T>& pass) const;
+  void kernel_slopes_along_samples(const MatrixView<const T>& dzt, const MatrixView<const T>& x,
+                                   const Pass<T>& pass) const;
+  void bias_slopes(const MatrixView<const T>& dz, const MatrixView<const T>& dzt, const Pass<T>& pass) const;
 
   ParameterArena<T>& arena_;
   Nonlinearity<T> activation_;
