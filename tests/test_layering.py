@@ -75,6 +75,7 @@ PYTHON_ORDER = [  # a module imports only from rows above its own; the parts of 
     {"_data", "_threadpoolctl", "config"},
     {"activations", "constraints", "initializers", "losses", "optimizers", "plots", "regularizers", "utils"},
     {"_counterparts", "layers", "metrics"},
+    {"_parts"},
     {"saving"},
     {"callbacks", "exporting"},
     {"trainer"},

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fastbp import (
     _core,
     _data,
+    _parts,
     callbacks,
     exporting,
     fitting,
@@ -822,7 +823,7 @@ class Sequential:
         return f"<Sequential {self.name}: {', '.join(map(repr, self._layers))}>"
 
 
-saving.TABLES["model"] = Registry("model", Sequential, {"Sequential": Sequential})
+_parts.TABLES["model"] = Registry("model", Sequential, {"Sequential": Sequential})
 
 
 def _listed(value: Any) -> list[Any]:

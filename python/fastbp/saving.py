@@ -5,9 +5,7 @@ of the weight. The state of training adds what the optimiser remembers, "optimiz
 the weight; and the entry ``state``, what training counts. A whole model adds the entries ``config`` and ``compile``:
 its parts. So weights can be loaded from any of them.
 
-A part is written as its kind, the name of its class, and the arguments that make an equal one. Loading makes objects of
-the classes in ``TABLES`` alone, and executes nothing. Parts of the user's own are written by name, and loading takes
-them from ``custom_objects``: never by importing what a file names.
+How parts are written, and what loading makes of them, is in ``_parts``.
 
 No memory is taken for what a file promises before it is known to hold that. Whatever is wrong with one is a ValueError.
 """
@@ -23,17 +21,8 @@ import numpy.typing as npt
 
 from fastbp import _core
 from fastbp._files import File, Path, checked_path, decode, encode, read, told, write
-from fastbp._registry import Registry, unknown_name
-from fastbp.activations import ACTIVATIONS, Activation, CustomActivation
-from fastbp.constraints import CONSTRAINTS
-from fastbp.initializers import INITIALIZERS
-from fastbp.initializers.base import Function
-from fastbp.layers import LAYERS, Input, Layer
-from fastbp.losses import LOSSES, CustomLoss
-from fastbp.metrics import METRICS, MeanMetricWrapper
-from fastbp.optimizers import OPTIMIZERS, Optimizer
-from fastbp.optimizers.schedules import SCHEDULES
-from fastbp.regularizers import REGULARIZERS
+from fastbp._parts import CustomObjects, custom_objects, deserialize, deserialized, make, serialize, short
+from fastbp.layers import Input
 
 __all__ = [
     "custom_objects",
@@ -50,207 +39,7 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
-CustomObjects = Mapping[str, Any]
-TABLES: dict[str, Registry[Any]] = {  # by kind; models add theirs
-    "activation": ACTIVATIONS,
-    "constraint": CONSTRAINTS,
-    "initializer": INITIALIZERS,
-    "layer": Registry("layer", Layer, {"Input": Input, **LAYERS}),
-    "loss": LOSSES,
-    "metric": METRICS,
-    "optimizer": OPTIMIZERS,
-    "regularizer": REGULARIZERS,
-    "schedule": SCHEDULES,
-}
-
-
-WRAPPERS: dict[str, tuple[type[Any], Callable[..., Any], Callable[[Any], tuple[Any, dict[str, Any]]]]] = {
-    # What holds functions of the user's by kind: its class, what makes one of them, and they with the other arguments.
-    "activation": (
-        CustomActivation,
-        lambda pair, **config: CustomActivation(*pair, **config),
-        lambda part: ((part.function, part.derivative), {"name": part.name}),
-    ),
-    "initializer": (Function, Function, lambda part: (part.function, {})),
-    "loss": (
-        CustomLoss,
-        CustomLoss,
-        lambda part: (part.function, {key: value for key, value in part.get_config().items() if key != "function"}),
-    ),
-    "metric": (
-        MeanMetricWrapper,
-        MeanMetricWrapper,
-        lambda part: (part.fn, {key: value for key, value in part.get_config().items() if key != "fn"}),
-    ),
-}
 MOST_WITHOUT_WEIGHTS = 2**24  # columns: else a short file could ask for any amount of memory
-DEEPEST = 100  # lists and parts within each other: more than any network needs, and few enough for recursion
-
-
-# ---- parts as JSON ----
-
-
-def _named(kind: str) -> dict[str, Any]:
-    """Classes by their names, and activations, which are objects with settings, by theirs."""
-    return {m.__name__ if isinstance(m, type) else name: m for name, m in TABLES[kind].members.items()}
-
-
-def _require_shallow(depth: int) -> None:
-    if depth > DEEPEST:
-        raise ValueError(f"parts lie within each other deeper than {DEEPEST} levels")
-
-
-def _config(part: Any) -> dict[str, Any]:
-    config: dict[str, Any] = part._arguments() if isinstance(part, Optimizer) else part.get_config()
-    return config  # with parts, not configs
-
-
-def _described(part: Any, custom: dict[str, Any], depth: int) -> Any:
-    """Kind, class name and arguments; the name alone of an activation whose settings are the usual ones."""
-    bases = [(kind, (table.base, Input) if kind == "layer" else table.base) for kind, table in TABLES.items()]
-    kind = next((kind for kind, base in bases if isinstance(part, base)), None)
-    if kind is None:
-        known = ", ".join(table.base.__name__ for table in TABLES.values())
-        raise ValueError(f"{part!r} cannot be saved: {type(part).__name__} is no class of these: {known}")
-    if kind in WRAPPERS and type(part) is WRAPPERS[kind][0]:
-        return _custom(kind, part.name, *WRAPPERS[kind][2](part), custom, depth)
-    name = part.name if isinstance(part, Activation) else type(part).__name__
-    member: Any = _named(kind).get(name)
-    config = _config(part)
-    if type(part) not in (member, type(member)):
-        return _custom(kind, name, type(part), config, custom, depth)
-    if isinstance(part, Activation) and config == member.get_config():
-        return name
-    return {"kind": kind, "class_name": name, "config": _serialized(config, custom, depth + 1)}
-
-
-def _custom(kind: str, name: str, found: Any, config: dict[str, Any], custom: dict[str, Any], depth: int) -> Any:
-    """What is not ours is described by its name; what that stands for goes to ``custom``."""
-    if name == "<lambda>":
-        raise ValueError(f"the {kind} {found!r} cannot be saved: a lambda has no name to find it by; give it one")
-    if custom.setdefault(name, found) != found:
-        raise ValueError(f"{name!r} is the name of {custom[name]!r} and of {found!r}; they could not be told apart")
-    return {"kind": kind, "custom": name, "config": _serialized(config, custom, depth + 1)}
-
-
-def _serialized(value: Any, custom: dict[str, Any], depth: int = 0) -> Any:
-    _require_shallow(depth)
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, (np.generic, np.ndarray)):
-        return value.tolist()
-    if isinstance(value, (list, tuple)):
-        return [_serialized(item, custom, depth + 1) for item in value]
-    if isinstance(value, Mapping):
-        return {name: _serialized(item, custom, depth + 1) for name, item in value.items()}
-    return _described(value, custom, depth)
-
-
-def serialize(value: Any) -> Any:
-    """A part, or what holds some, as JSON has it: kind, class name and arguments.
-
-    A part of your own, an object of a subclass or a function, is described by name: ``custom`` in place of
-    ``class_name``.
-
-    Raises:
-        ValueError: for an object that is no part, a lambda that was given no name, and two parts of one's own that bear
-            the same name.
-
-    >>> from fastbp import activations, regularizers
-    >>> serialize([activations.relu, regularizers.L2(0.5)])
-    ['relu', {'kind': 'regularizer', 'class_name': 'L2', 'config': {'l2': 0.5}}]
-    >>> serialize(CustomActivation(np.sin, np.cos, name="sine"))
-    {'kind': 'activation', 'custom': 'sine', 'config': {'name': 'sine'}}
-    """
-    return _serialized(value, {})
-
-
-def custom_objects(model: Any) -> dict[str, Any]:
-    """All that a model has of its user's: functions and classes by name, as ``load_model`` takes them.
-
-    >>> import fastbp
-    >>> sine = fastbp.Dense(3, activation=CustomActivation(np.sin, np.cos, name="sine"))
-    >>> custom_objects(fastbp.Sequential([sine]))
-    {'sine': (<ufunc 'sin'>, <ufunc 'cos'>)}
-    """
-    found: dict[str, Any] = {}
-    _serialized([model, model.layers, model._compiled_parts()], found)
-    return found
-
-
-def deserialize(data: Any, kind: str | None = None, custom_objects: CustomObjects | None = None) -> Any:
-    """What ``serialize`` was given, or an equal; of that kind, if one is named.
-
-    Args:
-        data: what ``serialize`` gave.
-        kind: "layer", "loss" and so on; what was described must be one.
-        custom_objects: parts of your own by name: a class; a function, or for an activation a pair (function,
-            derivative), which is given the settings that were described; or an object, which is taken as it is.
-
-    Raises:
-        ValueError: for kinds, classes and arguments that fastbp does not know, and for what is not in
-            ``custom_objects``.
-
-    >>> deserialize({"kind": "loss", "class_name": "BinaryCrossentropy", "config": {"from_logits": True}}, "loss")
-    <loss binary_crossentropy from logits>
-    >>> deserialize({"kind": "activation", "custom": "sine", "config": {}}, custom_objects={"sine": (np.sin, np.cos)})
-    <activation sin>
-    """
-    is_part = isinstance(data, Mapping) and not data.keys().isdisjoint(("class_name", "custom"))
-    if kind is not None and not (is_part and data.get("kind") == kind):
-        raise ValueError(f"expected a {kind}, as its kind, class_name and config; got {_short(data)}")
-    return _deserialized(data, custom_objects or {}, 0)
-
-
-def _deserialized(data: Any, custom: CustomObjects, depth: int) -> Any:
-    _require_shallow(depth)
-    if isinstance(data, list):
-        return [_deserialized(item, custom, depth + 1) for item in data]
-    if not isinstance(data, Mapping):
-        return data
-    if depth > 0 and data.get("kind") == "model":  # else it would be built, and with weights that no file has
-        raise ValueError("a model cannot be part of another")
-    made = {name: _deserialized(item, custom, depth + 1) for name, item in data.items()}
-    return _make(made, custom) if "class_name" in made or "custom" in made else made
-
-
-def _make(part: dict[str, Any], custom: CustomObjects) -> Any:
-    kind, name = str(part.get("kind")), str(part.get("custom", part.get("class_name")))
-    config = part.get("config")
-    if kind not in TABLES:
-        raise unknown_name("kind of part", _short(kind), TABLES)
-    if not isinstance(config, dict):
-        raise ValueError(f"the config of {kind} {_short(name)} is {_short(config)}; expected arguments by name")
-    with told(f"cannot make the {kind} {_short(name)}"):
-        if "custom" in part:
-            return _own(kind, name, config, custom)
-        members = _named(kind)
-        if name not in members:
-            raise unknown_name(kind, _short(name), members)
-        member = members[name]
-        return member(**config) if isinstance(member, type) else member.with_settings(**config)
-
-
-def _own(kind: str, name: str, config: dict[str, Any], custom: CustomObjects) -> Any:
-    """A part of the user's own, from what they gave."""
-    if name not in custom:
-        raise ValueError(
-            f"it is no part of fastbp: expected it in custom_objects, which has {', '.join(custom) or 'nothing'}"
-        )
-    found, base = custom[name], TABLES[kind].base
-    if isinstance(found, base):
-        return found
-    if isinstance(found, type) and issubclass(found, base):
-        return found.from_config(config) if hasattr(found, "from_config") else found(**config)
-    if kind in WRAPPERS:
-        return WRAPPERS[kind][1](found, **config)
-    raise TypeError(f"expected a {base.__name__}, or a subclass, in custom_objects[{name!r}]; got {found!r}")
-
-
-def _short(value: Any) -> str:
-    """What a file says, for a message."""
-    text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= 100 else f"{text[:100]}..."
 
 
 # ---- weights ----
@@ -457,7 +246,7 @@ def _restore(model: Any, file: File) -> int:
     if state["optimizer"] != type(model.optimizer).__name__ or slots.keys() != own.keys():
         kinds = sorted({name.split("/")[1] for name in slots})
         raise ValueError(
-            f"{file.path} is of the optimiser {_short(state['optimizer'])} with the slots "
+            f"{file.path} is of the optimiser {short(state['optimizer'])} with the slots "
             f"{', '.join(kinds) or 'none'}; the model has {model.optimizer!r}"
         )
     for name, array in (weights | slots).items():
@@ -598,11 +387,11 @@ def _from_whole(file: File, custom: CustomObjects | None, compile: bool = True) 
         described = file.json("config")
         config = described.get("config") if isinstance(described, dict) else None
         if not isinstance(config, dict) or described.get("kind") != "model":
-            raise ValueError(f"its config is {_short(described)}; expected a model, as its kind, class_name and config")
-        config = _deserialized(config, custom or {}, 1)
+            raise ValueError(f"its config is {short(described)}; expected a model, as its kind, class_name and config")
+        config = deserialized(config, custom or {}, 1)
         if isinstance(config.get("layers"), list):
             _give_weights(config["layers"], config.get("dtype"), file)
-        model = _make(described | {"config": config}, custom or {})
+        model = make(described | {"config": config}, custom or {})
         if model.built:
             model.set_weights(_fitting_weights(_shapes(model), file).values())
         elif file.tensors:
@@ -616,13 +405,13 @@ def _from_whole(file: File, custom: CustomObjects | None, compile: bool = True) 
 
 def _compile(model: Any, config: Any, custom: CustomObjects | None) -> None:
     if not isinstance(config, dict):
-        raise ValueError(f"what it was compiled with is {_short(config)}; expected arguments by name")
+        raise ValueError(f"what it was compiled with is {short(config)}; expected arguments by name")
     numbers = config.pop("without_weight_decay", [])
     model.compile_from_config(config, custom)
     if numbers:
         weights = model.weights
         if not isinstance(numbers, list) or any(i not in range(len(weights)) for i in numbers):
-            raise ValueError(f"weights without decay are {_short(numbers)}; expected numbers below {len(weights)}")
+            raise ValueError(f"weights without decay are {short(numbers)}; expected numbers below {len(weights)}")
         model.optimizer.exclude_from_weight_decay(var_list=[weights[i] for i in numbers])
 
 
