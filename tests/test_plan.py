@@ -34,6 +34,11 @@ def test_more_samples_make_more_groups_and_more_weights_fewer():
     assert [_core.plan_of(10_000, size)["groups"] for size in (SMALL, 2**17, 2**19, 2**20)] == [16, 8, 2, 1]
 
 
+def test_what_one_thread_does_soon_is_one_group():
+    assert [_core.plan_of(batch, 8000)["groups"] for batch in (63, 64, 196, 197, 256)] == [1, 1, 1, 2, 4]
+    assert _core.plan_of(257, SMALL)["groups"] == 4  # not more samples than stay in a core's cache
+
+
 def model(widths=(6, 19, 5, 3), dtype="float64", metrics=()):
     made = fastbp.Sequential([fastbp.Input((widths[0],))], dtype=dtype, seed=1)
     for width in widths[1:-1]:

@@ -74,6 +74,21 @@ def test_forward_is_the_call(n):
     assert model.forward(x).tobytes() == model(x).tobytes()
 
 
+@pytest.mark.parametrize("isa", _core.available_isas())
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", ["linear", "relu"])
+def test_one_sample_goes_forward_in_any_width(activation, dtype, isa):
+    """Sums of short rows are made of four, of which the last may have fewer terms."""
+    for inputs in (1, 2, 3, 4, 5, 9, 64):
+        for outputs in (1, 7, 16, 17, 33, 48, 64, 65, 200):
+            model = network((inputs, outputs), dtype=dtype, isa=isa, head=activation)
+            x = batch(1, inputs).astype(dtype)
+            w, b = model.get_weights()
+            z = x.astype(float) @ w + b
+            expected = z if activation == "linear" else np.maximum(z, 0)
+            assert_close(model.forward(x, training=True), expected, dtype, inputs)
+
+
 @pytest.mark.parametrize("columns", [1, 3])
 def test_one_sample_has_one_dimension(columns):
     model = network(widths=(5, 4, columns))

@@ -83,7 +83,7 @@ def test_any_number_of_threads_and_stored_gradients_give_the_same_bits(optimizer
 
 
 def penalised(rule, isa, dtype, **settings):
-    """Two epochs whose last batches are smaller: losses and weights."""
+    """Epochs whose last batches are smaller, and one of single samples: losses and weights."""
     cls, options = RULES[rule]
     penalties = {"kernel_regularizer": regularizers.L1L2(0.01, 0.02), "bias_regularizer": regularizers.L1(0.01)}
     norms = {"gamma_regularizer": regularizers.L2(0.02), "beta_regularizer": regularizers.L2(0.05)}
@@ -93,7 +93,7 @@ def penalised(rule, isa, dtype, **settings):
     for layer in (Dense(33, "tanh", **penalties), layers.LayerNormalization(**norms), Dense(3, **shrinking)):
         model.add(layer)
     model.compile(cls(0.01, **options, **settings), "mse")
-    return [model.fit(X, Y, batch_size=batch, verbose=0).history for batch in (40, 6)], bits(model)
+    return [model.fit(X, Y, batch_size=batch, verbose=0).history for batch in (40, 6, 1)], bits(model)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

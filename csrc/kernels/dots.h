@@ -108,21 +108,35 @@ struct DotTile {
   }
 };
 
-// c[m, n] = Σ_k a[m, k]·b[n, k], whatever a and b are padded with. Of c's pads, some become 0 and the others stay.
-template <typename T, int rows = static_cast<int>(kLanes<T>)>
-void dots(T* c, long c_stride, const T* a, long a_stride, const T* b, long b_stride, long m, long n, long k) {
+// A few columns of c.
+template <typename T, int rows>
+void dots_of_block(T* c, long c_stride, const T* a, long a_stride, const T* b, long b_stride, long m, long n, long k) {
   using Tile = DotTile<T, rows>;
   if constexpr (rows > 1) {
     // Fewer rows where they would stand for none, or columns for many; four with four read least.
     if (rows / 2 >= m || (n > Tile::kCols && rows > 4)) {
-      return dots<T, rows / 2>(c, c_stride, a, a_stride, b, b_stride, m, n, k);
+      return dots_of_block<T, rows / 2>(c, c_stride, a, a_stride, b, b_stride, m, n, k);
     }
   }
   long i = 0;
   for (; 2 * (m - i) > rows; i += rows) {
     Tile::row_of_tiles(c + i * c_stride, c_stride, a + i * a_stride, a_stride, b, b_stride, smaller(rows, m - i), n, k);
   }
-  if (i < m) dots<T>(c + i * c_stride, c_stride, a + i * a_stride, a_stride, b, b_stride, m - i, n, k);
+  constexpr int most = static_cast<int>(kLanes<T>);
+  if (i < m) {
+    dots_of_block<T, most>(c + i * c_stride, c_stride, a + i * a_stride, a_stride, b, b_stride, m - i, n, k);
+  }
+}
+
+// c[m, n] = Σ_k a[m, k]·b[n, k], whatever a and b are padded with. Of c's pads, some become 0 and the others stay.
+template <typename T>
+void dots(T* c, long c_stride, const T* a, long a_stride, const T* b, long b_stride, long m, long n, long k) {
+  constexpr long lanes = kLanes<T>, bytes = 16 * 1024;  // of b, in the first-level cache while rows of a go by
+  const long fit = bytes / (smaller(k, bytes) * static_cast<long>(sizeof(T)));
+  const long block = m <= 4 ? n : fit < lanes ? lanes : fit / lanes * lanes;
+  for (long i = 0; i < n; i += block) {
+    dots_of_block<T, lanes>(c + i, c_stride, a, a_stride, b + i * b_stride, b_stride, m, smaller(block, n - i), k);
+  }
 }
 
 // sums[r] (+)= Σ_c x[r, c], whatever x is padded with. Whole vectors of sums: beyond the rows they stay.

@@ -83,6 +83,36 @@ void tile(T* c, long c_stride, const Start<T>& start, const T* a, long a_row, lo
   }
 }
 
+// As many sums of a single short row, each of the terms of every kParts-th k: alone, they would wait for one another.
+constexpr int kParts = 4;
+constexpr int kRowCols = kVectorRegisters >= 32 ? 4 : 2;
+
+template <typename T, int cols>
+void row_in_parts(T* c, long, const Start<T>& start, const T* a, long, long a_col, const T* b, long b_stride, long k) {
+  V<T> sum[kParts][cols] = {};
+  const auto add = [&](V<T>* to) __attribute__((always_inline)) {
+    const V<T> s = broadcast<T>(*a);
+#pragma GCC unroll 8
+    for (int j = 0; j < cols; ++j) to[j] += s * load(b + j * kLanes<T>);
+    a += a_col, b += b_stride;
+  };
+  if (start.data) {
+    for (int j = 0; j < cols; ++j) {
+      sum[0][j] = start.col == 0 ? broadcast<T>(*start.data) : load(start.data + j * kLanes<T>);
+    }
+  }
+  for (; k >= kParts; k -= kParts) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kParts; ++i) add(sum[i]);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < kParts - 1; ++i) {
+    if (i < k) add(sum[i]);
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < cols; ++j) store(c + j * kLanes<T>, (sum[0][j] + sum[1][j]) + (sum[2][j] + sum[3][j]));
+}
+
 template <typename T>
 using Tile = void (*)(T*, long, const Start<T>&, const T*, long, long, const T*, long, long);
 
@@ -102,6 +132,11 @@ struct TileTable<T, rows, 0> : TileTable<T, rows - 1> {};
 template <typename T>
 struct TileTable<T, 1, 0> {
   Tile<T> entry[kTileRows][kMostCols] = {};
+};
+
+template <typename T>
+struct RowTable {
+  Tile<T> entry[4] = {row_in_parts<T, 1>, row_in_parts<T, 2>, row_in_parts<T, 3>, row_in_parts<T, 4>};
 };
 
 template <typename T>
@@ -185,30 +220,19 @@ T* pack_a(T* out, const T* a, long a_col, long k, long rows) {
 // C = a·bᵀ, a column and a row: what the slopes of a single sample are.
 template <typename T>
 void outer_product(const Product<T>& p) {
-  constexpr long most = kFinishBytes / static_cast<long>(sizeof(T));
-  alignas(kPadBytes) T scratch[most];
-  for (long n0 = 0; n0 < p.n; n0 += most) {
-    const long cols = smaller(most, p.n - n0), padded_cols = padded<T>(cols), most_rows = most / padded_cols;
-    for (long m0 = 0, rows; m0 < p.m; m0 += rows) {
-      rows = smaller(most_rows, p.m - m0);
-      T* const panel = p.c ? p.c + m0 * p.c_stride + n0 : scratch;
-      const long c_stride = p.c ? p.c_stride : padded_cols;
-      for (long r = 0; r < rows; ++r) {
-        const V<T> a = broadcast<T>(p.a[(m0 + r) * p.a_row]);
-        for (long n = 0; n < padded_cols; n += kLanes<T>) store<T>(panel + r * c_stride + n, a * load(p.b + n0 + n));
-      }
-      if (p.finish.call) {
-        p.finish.call(p.finish.context, panel, c_stride, p.finish.row + m0, p.finish.col + n0, rows, cols);
-      }
-    }
+  for (long m = 0; m < p.m; ++m) {
+    const V<T> a = broadcast<T>(p.a[m * p.a_row]);
+    for (long n = 0; n < p.n; n += kLanes<T>) store<T>(p.c + m * p.c_stride + n, a * load(p.b + n));
   }
 }
 
 // Whole padded rows of C are written: B's pads are 0 and so become C's.
 template <typename T>
 void product(const Product<T>& p) {
-  if (p.k == 1 && !p.bias && !p.accumulate) return outer_product(p);
+  if (p.k == 1 && !p.bias && !p.accumulate && !p.finish.call) return outer_product(p);
   static constexpr TileTable<T> tiles;
+  static constexpr RowTable<T> rows_in_parts;
+  const bool in_parts = p.in_parts && p.m == 1;
   alignas(kPadBytes) T scratch[kPanelBytes / sizeof(T)];
   const Packing<T> packing = Packing<T>::of(p);
   const long depth = packing.depth;
@@ -234,13 +258,13 @@ void product(const Product<T>& p) {
         const bool is_first = m0 / kTileRows % 2 == 0;
         if (packing.a && is_first) packed_second = pack_a(packed_pair, a, p.a_col, k, smaller(2 * kTileRows, p.m - m0));
         const T* packed_a = is_first ? packed_pair : packed_second;
-        const int most = packing.b ? kTileCols : most_cols(static_cast<int>(rows));
+        const int most = packing.b ? kTileCols : in_parts ? kRowCols : most_cols(static_cast<int>(rows));
         for (long n = 0, wide; n < padded_cols; n += wide) {
           const int vectors = next_tile((padded_cols - n) / kLanes<T>, most);
           wide = vectors * kLanes<T>;
-          tiles.entry[rows - 1][vectors - 1](c + n, c_stride, start.at(0, n), packing.a ? packed_a : a,
-                                             packing.a ? 1 : p.a_row, packing.a ? rows : p.a_col,
-                                             packing.b ? p.pack + n * k : b + n, packing.b ? wide : p.b_stride, k);
+          const Tile<T> tile = in_parts ? rows_in_parts.entry[vectors - 1] : tiles.entry[rows - 1][vectors - 1];
+          tile(c + n, c_stride, start.at(0, n), packing.a ? packed_a : a, packing.a ? 1 : p.a_row,
+               packing.a ? rows : p.a_col, packing.b ? p.pack + n * k : b + n, packing.b ? wide : p.b_stride, k);
         }
         in_panel += rows;
         if (in_panel < panel_rows && m0 + rows < p.m) continue;

@@ -35,6 +35,7 @@ struct Product {
   const T* bias;     // null: zero
   bool bias_by_row;  // bias (m), else (n), padded
   bool accumulate;   // C += instead; without bias
+  bool in_parts;     // a single row's sums may be made of parts: faster if it is short, in other bits than among others
   long m;
   long n;
   long k;
@@ -163,6 +164,18 @@ constexpr int kMaxSlots = 3;
 constexpr int kMaxHyperparameters = 6;
 constexpr int kMaxShared = 6;
 
+// dw[r, c] = data[r·stride + c], times factor[r] if there are factors: the slopes of a single sample are one row, dz,
+// times each of x.
+template <typename T>
+struct Slopes {
+  const T* data;
+  long stride;
+  const T* factor = nullptr;
+  // Added to a product, which then is rounded on its own. Else the compiler would make one instruction of it and of a
+  // sum that it goes into, and slopes that are applied had other bits than those that are stored first.
+  T nothing = T(-0.0);
+};
+
 // w changes by the optimiser's rule for the gradient dw; slots move along. All are (rows, cols), whole vectors wide.
 template <typename T>
 struct OptimizerKernel {
@@ -178,8 +191,8 @@ struct OptimizerKernel {
   void (*prepare)(double* shared, double* memory, const double* hyperparameters, double step);
   // The slope of the penalty l1·Σ|w| + l2·Σw² is added to dw, with the bits of `penalize`. Then w is multiplied by
   // `keep`: what weight decay leaves of it.
-  void (*update)(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared, double keep,
-                 double l1, double l2, long rows, long cols);
+  void (*update)(T* w, T* const* slots, long stride, const Slopes<T>& dw, const double* shared, double keep, double l1,
+                 double l2, long rows, long cols);
 };
 
 // One of the functions of vec_math.h on an array; for tests.

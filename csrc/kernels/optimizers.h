@@ -253,24 +253,32 @@ struct Lion {
 };
 
 template <typename F, typename T>
-void update(T* w, T* const* slots, long stride, const T* dw, long dw_stride, const double* shared, double keep,
-            double l1, double l2, long rows, long cols) {
-  if (stride == cols && dw_stride == cols) cols *= rows, rows = 1;
-  with_penalty<T>(l1, l2, [=](auto slope) __attribute__((always_inline)) {
+void update(T* w, T* const* slots, long stride, const Slopes<T>& dw, const double* shared, double keep, double l1,
+            double l2, long rows, long cols) {
+  if (stride == cols && dw.stride == cols && !dw.factor) cols *= rows, rows = 1;
+  with_penalty<T>(l1, l2, [=, dw = dw](auto slope) __attribute__((always_inline)) {
     T s[kMaxShared];
     for (int i = 0; i < kMaxShared; ++i) s[i] = static_cast<T>(shared[i]);
     for (long r = 0; r < rows; ++r) {
-#pragma GCC unroll 4
-      for (long c = 0; c < cols; c += kLanes<T>) {
+      const V<T> factor = broadcast<T>(dw.factor ? dw.factor[r] : T(1));
+      const T* const row = dw.data + r * dw.stride;
+      const auto one = [&](long c) __attribute__((always_inline)) {
         const long at = r * stride + c;
         V<T> slot[kMaxSlots];
         for (int j = 0; j < F::slots; ++j) slot[j] = load(slots[j] + at);
         const V<T> before = load(w + at);
         V<T> value = before * static_cast<T>(keep);
-        F::template step<T>(value, slot, slope(load(dw + r * dw_stride + c), before), s);
+        F::template step<T>(value, slot, slope(factor * load(row + c) + dw.nothing, before), s);
         for (int j = 0; j < F::slots; ++j) store<T>(slots[j] + at, slot[j]);
         store<T>(w + at, value);
+      };
+      constexpr long lanes = kLanes<T>;
+      long c = 0;
+      for (; c + 4 * lanes <= cols; c += 4 * lanes) {
+#pragma GCC unroll 4
+        for (long i = 0; i < 4; ++i) one(c + i * lanes);
       }
+      for (; c < cols; c += lanes) one(c);
     }
   });
 }

@@ -65,6 +65,9 @@ bool Dense<T>::sums_along_samples(long samples, const Pass<T>& pass) const {
 // on the size of the batches.
 constexpr long kManyRows = 512;
 
+// Outputs of a single sample: more are as many sums as a core adds to at a time. Not in inference, for the same reason.
+constexpr long kShortRow = 64;
+
 // Members share the nodes of a layer, forward and back: so each reads and updates its own columns of w, which stay in
 // its cache. Only dx takes all of w.
 template <typename T>
@@ -86,6 +89,7 @@ void Dense<T>::forward(const MatrixView<T>& y, const MatrixView<const T>& x, con
   p.bias = use_bias_ ? arena_.values() + b_.offset : nullptr;
   p.bias_by_row = in_columns;
   p.m = y.rows, p.n = y.cols, p.k = inputs();
+  p.in_parts = pass.training && !in_columns && y.rows == 1 && y.cols <= kShortRow;
   p.pack = pass.pack;
   struct Context {
     const Nonlinearity<T>& activation;
@@ -248,6 +252,12 @@ void Dense<T>::input_slopes(const MatrixView<T>& dx, const MatrixView<const T>& 
 template <typename T>
 void Dense<T>::kernel_slopes(const MatrixView<const T>& dz, const MatrixView<const T>& x, const Pass<T>& pass) const {
   const bool in_columns = pass.layout == samples_in_columns;
+  if (!in_columns && dz.rows == 1 && !pass.gradients) {
+    const Range own = this->own_nodes(outputs(), pass);
+    const T* const row = dz.data + own.first;
+    pass.optimizer->apply(w_.offset + own.first, w_.stride, {row, 0, x.data}, inputs(), padded<T>(own.count()));
+    return;
+  }
   struct Context {
     const Optimizer<T>& optimizer;
     const Block& w;
@@ -268,7 +278,7 @@ void Dense<T>::kernel_slopes(const MatrixView<const T>& dz, const MatrixView<con
   p.finish.context = &context;
   p.finish.call = [](const void* opaque, void* c, long c_stride, long row, long col, long rows, long cols) {
     const Context& to = *static_cast<const Context*>(opaque);
-    to.optimizer.apply(to.w.offset + row * to.w.stride + col, to.w.stride, static_cast<const T*>(c), c_stride, rows,
+    to.optimizer.apply(to.w.offset + row * to.w.stride + col, to.w.stride, {static_cast<const T*>(c), c_stride}, rows,
                        padded<T>(cols));
   };
   shared_product(pass.kernels, p, cut, pass.me);
@@ -293,7 +303,7 @@ void Dense<T>::kernel_slopes_along_samples(const MatrixView<const T>& dzt, const
       pass.kernels.dots(in_place ? pass.gradients + at : panel, in_place ? w_.stride : cols, x.row(i), x.stride,
                         dzt.row(n), dzt.stride, rows, count, dzt.cols);
       if (!pass.gradients) {
-        pass.optimizer->apply(at, w_.stride, panel, cols, rows, cols);
+        pass.optimizer->apply(at, w_.stride, {panel, cols}, rows, cols);
       } else if (pass.accumulate) {
         for (long r = 0; r < rows; ++r) pass.kernels.add(pass.gradients + at + r * w_.stride, panel + r * cols, cols);
       }
@@ -321,7 +331,7 @@ void Dense<T>::sparse_kernel_slopes(const MatrixView<const T>& dz, const Pass<T>
     for (long c = 0; c < stride; c += block) {
       const long cols = std::min(block, stride - c);
       pass.kernels.sparse_product(panel, cols, entries, nullptr, dz.data + c, dz.stride, nullptr, 0, rows, cols);
-      pass.optimizer->apply(at + c, stride, panel, cols, rows, cols);
+      pass.optimizer->apply(at + c, stride, {panel, cols}, rows, cols);
     }
   };
   const auto no_slopes = [&](long row, long rows) {
@@ -330,7 +340,7 @@ void Dense<T>::sparse_kernel_slopes(const MatrixView<const T>& dz, const Pass<T>
       if (!pass.accumulate) std::fill_n(pass.gradients + at, rows * stride, T(0));
     } else if (!pass.optimizer->ignores_zero(at)) {
       for (long c = 0; c < stride; c += block) {
-        pass.optimizer->apply(at + c, stride, zeros, 0, rows, std::min(block, stride - c));
+        pass.optimizer->apply(at + c, stride, {zeros, 0}, rows, std::min(block, stride - c));
       }
     }
   };

@@ -46,13 +46,13 @@ void Optimizer<T>::begin_step(double learning_rate) {
 }
 
 template <typename T>
-void Optimizer<T>::apply(long offset, long stride, const T* dw, long dw_stride, long rows, long cols) const {
+void Optimizer<T>::apply(long offset, long stride, const Slopes<T>& dw, long rows, long cols) const {
   T* slots[kMaxSlots];
   for (int i = 0; i < kernel_.slot_count; ++i) slots[i] = slots_[i].data() + offset;
   const Span& span = span_of(offset);
   const double scale = penalty_scale_.of(span.per_sample);
-  kernel_.update(arena_.values() + offset, slots, stride, dw, dw_stride, shared_, span.decays ? keep_ : 1.0,
-                 span.l1 * scale, span.l2 * scale, rows, cols);
+  kernel_.update(arena_.values() + offset, slots, stride, dw, shared_, span.decays ? keep_ : 1.0, span.l1 * scale,
+                 span.l2 * scale, rows, cols);
 }
 
 template <typename T>

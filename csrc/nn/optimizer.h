@@ -53,13 +53,13 @@ class Optimizer {
 
   // Updates parameters by their gradient dw (rows, cols): from `offset` in the arena, with rows `stride` apart there,
   // all within one span.
-  void apply(long offset, long stride, const T* dw, long dw_stride, long rows, long cols) const;
+  void apply(long offset, long stride, const Slopes<T>& dw, long rows, long cols) const;
 
   // Whether a gradient of 0 leaves the parameters of the span at `offset` as they are.
   bool ignores_zero(long offset) const;
 
   // Updates the parameters [offset, offset + n) from the arena's stored gradients.
-  void apply_stored(long offset, long n) const { apply(offset, n, arena_.gradients() + offset, n, 1, n); }
+  void apply_stored(long offset, long n) const { apply(offset, n, {arena_.gradients() + offset, n}, 1, n); }
 
  private:
   const Span& span_of(long offset) const;

@@ -37,11 +37,14 @@ inline Plan plan_of(long batch, long gradients, bool whole = false) {
   constexpr long kLeast = 32, kMost = 256;  // samples of a chunk: two vectors, and what stays in a core's cache
   constexpr int kMostGroups = 16;
   constexpr long kGradients = 1024 * 1024;  // of all groups: a core's cache
+  constexpr long kLittle = 1536 * 1024;     // samples x bytes: done by one core before another could help
   if (whole) return {samples_in_columns, batch, 1};
   if (layout_of(batch) == samples_in_rows) return {samples_in_rows, batch, 1};
   // Twice as many groups with four times the samples: larger chunks are more efficient, more groups feed more threads.
+  const bool little = gradients > 0 && batch <= kMost && batch * gradients <= kLittle;
   int groups = 1;
-  while (groups < kMostGroups && batch >= 2 * kLeast * groups * groups && 2 * groups * gradients <= kGradients) {
+  while (!little && groups < kMostGroups && batch >= 2 * kLeast * groups * groups &&
+         2 * groups * gradients <= kGradients) {
     groups *= 2;
   }
   if (groups == 1) return {samples_in_columns, std::min(batch, gradients > 0 ? kMostTogether : kMost), 1};
