@@ -32,7 +32,7 @@ BOUNDS = {  # ULP
     "normal_cdf": 8,
     "sigmoid": 4,
     "sqrt": 0.5,
-    "tanh": 4,
+    "tanh": 6,
 }
 EXACT = {
     "exp": np.exp,
