@@ -266,7 +266,10 @@ def positive_int(value: Any, name: str, least: int = 1) -> int:
 
 def real(value: Any, name: str, least: float = -math.inf, most: float = math.inf) -> float:
     """``value`` as a finite float from ``least`` to ``most``."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    is_number = type(value) is float or (
+        isinstance(value, numbers.Real) and not isinstance(value, bool)
+    )  # most are floats
+    if not is_number:
         raise TypeError(f"{name} must be a number; got {type(value).__name__} {value!r}")
     number = float(value)
     if not (math.isfinite(number) and least <= number <= most):

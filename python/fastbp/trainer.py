@@ -21,6 +21,7 @@ __all__ = ["Trainer"]
 Array = npt.NDArray[Any]
 Totals = npt.NDArray[np.float64]  # Σ weight·loss and the number of samples, then the sums of each metric
 
+NO_PENALTY = L1L2()
 REDUCTIONS = {"mean_with_sample_weight": "weighted_mean", "sum": "sum"}  # all others are means over the batch
 
 
@@ -115,7 +116,7 @@ class Trainer:
         self.known = versions
 
     def _treatment(self, variable: Variable, view: Array) -> tuple[bool, float, float, bool, str, list[float], int]:
-        penalty, constraint = variable.regularizer or L1L2(), variable.constraint
+        penalty, constraint = variable.regularizer or NO_PENALTY, variable.constraint
         decays = self.optimizer.uses_weight_decay(variable.name.rpartition("/")[2], view)
         name, numbers, norm = "", [], 0
         if type(constraint) is NonNeg:
