@@ -36,9 +36,7 @@ T* Dense<T>::slopes_of(const Record<T>& record, const Pass<T>& pass) const {
 }
 
 // Where a batch has few samples and a layer many inputs, members share the inputs: each sums over its own rows of w,
-// and the sums, small beside w, are added up in order. Then nobody reads or updates another's part of w, and what a
-// member has lies in one piece; its columns of w alternate with others' every few lines, and machines fetch those ahead
-// too.
+// and the sums, small beside w, are added up in order. Then nobody reads or updates another's part of w.
 constexpr long kManyInputs = 16;  // for each sample
 
 template <typename T>
@@ -68,8 +66,9 @@ constexpr long kManyRows = 512;
 // Outputs of a single sample: more are as many sums as a core adds to at a time. Not in inference, for the same reason.
 constexpr long kShortRow = 64;
 
-// Members share the nodes of a layer, forward and back: so each reads and updates its own columns of w, which stay in
-// its cache. Only dx takes all of w.
+// Members share the nodes of a layer, and for what w takes part in on the way back, its inputs: so each updates rows of
+// w in one piece, from which it has computed its own rows of dx. Columns of w alternate with others' every few lines,
+// and machines fetch those ahead too.
 template <typename T>
 void Dense<T>::forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
                        const Pass<T>& pass) const {
@@ -181,23 +180,19 @@ void Dense<T>::backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const 
                                        : lay(record.slopes, outputs(), dy.cols, samples_in_rows);
   const T* slopes = slopes_of(record, pass);
   node_slopes(dz, dy, slopes ? slopes : y.data, pass);
-  if (dx.data) {
-    pass.me.wait();
-    input_slopes(dx, dz, dy, pass);  // first, for it needs the weights from before the update
-    pass.me.wait();
-  } else if (shares_inputs(dy.cols, pass.layout)) {
-    pass.me.wait();  // for the slopes of all nodes
+  pass.me.wait();  // for the slopes of all nodes
+  if (dx.data) input_slopes(dx, dz, dy, pass);  // first, for it needs the weights from before the update
+  if (this->trainable_) {
+    if (pass.x) {
+      sparse_kernel_slopes(dz, pass);
+    } else if (along) {
+      kernel_slopes_along_samples(dy, x, pass);
+    } else {
+      kernel_slopes(dz, x, pass);
+    }
+    if (use_bias_) bias_slopes(dz, dy, pass);
   }
-  if (!this->trainable_) return;
-  if (pass.x) {
-    sparse_kernel_slopes(dz, pass);
-  } else if (along) {
-    kernel_slopes_along_samples(dy, x, pass);
-  } else {
-    kernel_slopes(dz, x, pass);
-  }
-  if (use_bias_) bias_slopes(dz, dy, pass);
-  if (along && dx.data) pass.me.wait();  // dy is read up to here, and the layer below may write there
+  if (dx.data) pass.me.wait();  // dy is read up to here, and the layer below may write there
 }
 
 // dz = dy ⊙ f'(z), in dy's layout and (if it has a place) in rows: of the member's own nodes. `a`, which f' comes from,
@@ -253,9 +248,9 @@ template <typename T>
 void Dense<T>::kernel_slopes(const MatrixView<const T>& dz, const MatrixView<const T>& x, const Pass<T>& pass) const {
   const bool in_columns = pass.layout == samples_in_columns;
   if (!in_columns && dz.rows == 1 && !pass.gradients) {
-    const Range own = this->own_nodes(outputs(), pass);
-    const T* const row = dz.data + own.first;
-    pass.optimizer->apply(w_.offset + own.first, w_.stride, {row, 0, x.data}, inputs(), padded<T>(own.count()));
+    const Range own = pass.me.share(inputs(), kShareUnit);
+    pass.optimizer->apply(w_.offset + own.first * w_.stride, w_.stride, {dz.data, 0, x.data + own.first}, own.count(),
+                          padded<T>(outputs()));
     return;
   }
   struct Context {
@@ -267,11 +262,10 @@ void Dense<T>::kernel_slopes(const MatrixView<const T>& dz, const MatrixView<con
   p.b = dz.data, p.b_stride = dz.stride;
   p.m = inputs(), p.n = outputs(), p.k = dz.rows;
   p.pack = pass.pack;
-  const Cut cut = shares_inputs(dz.rows, pass.layout) ? Cut::rows : Cut::columns;
   if (pass.gradients) {
     p.c = pass.gradients + w_.offset, p.c_stride = w_.stride;
     p.accumulate = pass.accumulate;
-    shared_product(pass.kernels, p, cut, pass.me);
+    shared_product(pass.kernels, p, Cut::rows, pass.me);
     return;
   }
   const Context context = {*pass.optimizer, w_};
@@ -281,19 +275,17 @@ void Dense<T>::kernel_slopes(const MatrixView<const T>& dz, const MatrixView<con
     to.optimizer.apply(to.w.offset + row * to.w.stride + col, to.w.stride, {static_cast<const T*>(c), c_stride}, rows,
                        padded<T>(cols));
   };
-  shared_product(pass.kernels, p, cut, pass.me);
+  shared_product(pass.kernels, p, Cut::rows, pass.me);
 }
 
 template <typename T>
 void Dense<T>::kernel_slopes_along_samples(const MatrixView<const T>& dzt, const MatrixView<const T>& x,
                                            const Pass<T>& pass) const {
   constexpr long kPanel = 2048;  // elements: in the first-level cache when they are applied
-  const bool by_inputs = shares_inputs(dzt.cols, pass.layout);
-  const Range inputs = by_inputs ? pass.me.share(x.rows, kShareUnit) : Range{0, x.rows};
-  const Range nodes = by_inputs ? Range{0, dzt.rows} : this->own_nodes(dzt.rows, pass);
+  const Range inputs = pass.me.share(x.rows, kShareUnit);
   const bool in_place = pass.gradients && !pass.accumulate;
-  for (long n = nodes.first, count; n < nodes.last; n += count) {
-    count = std::min(kPanel, nodes.last - n);
+  for (long n = 0, count; n < dzt.rows; n += count) {
+    count = std::min(kPanel, dzt.rows - n);
     const long cols = padded<T>(count), most_rows = kPanel / cols;
     T* const panel = pass.pack;  // (rows, cols), with pads of 0
     if (!in_place) std::memset(panel, 0, std::min(most_rows, inputs.count()) * cols * sizeof(T));
