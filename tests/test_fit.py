@@ -379,7 +379,14 @@ def test_other_values_of_verbose_are_refused_before_training(verbose):
 
 # Products are computed in panels whose width depends on the batch and the instruction set: rows of 801 and 1601 outputs
 # span several, and batches of 400 and 500 make them narrower than those of 7. Of single samples no product is made.
-WIDTHS = [((5, 3, 1), 7), ((9, 40, 130, 3), 1), ((5, 17, 33, 3), 7), ((3, 801, 2), 400), ((3, 1601, 2), 7), ((33, 251, 65, 5), 500)]
+WIDTHS = [
+    ((5, 3, 1), 7),
+    ((9, 40, 130, 3), 1),
+    ((5, 17, 33, 3), 7),
+    ((3, 801, 2), 400),
+    ((3, 1601, 2), 7),
+    ((33, 251, 65, 5), 500),
+]
 
 
 @pytest.mark.parametrize("isa", _core.available_isas())
