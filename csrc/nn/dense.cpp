@@ -180,7 +180,7 @@ void Dense<T>::backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const 
                                        : lay(record.slopes, outputs(), dy.cols, samples_in_rows);
   const T* slopes = slopes_of(record, pass);
   node_slopes(dz, dy, slopes ? slopes : y.data, pass);
-  pass.me.wait();  // for the slopes of all nodes
+  pass.me.wait();                               // for the slopes of all nodes
   if (dx.data) input_slopes(dx, dz, dy, pass);  // first, for it needs the weights from before the update
   if (this->trainable_) {
     if (pass.x) {
