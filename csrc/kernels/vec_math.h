@@ -144,8 +144,7 @@ FASTBP_INLINE V<T> polynomial(const T (&c)[n], V<T> x) {
 
 // float: x·P(x²) / Q(x²), of polynomials whose greatest relative error is the least for their degrees, a ninth of a
 // rounding; what they are where they end rounds to 1 or more, with products rounded on their own or not.
-// double: tanh|x| = m / (m + 2) with m = e^{2|x|} - 1 = 2^n·q + (2^n - 1): exact to the last bits near 0 too, where n =
-// 0.
+// double: tanh|x| = m / (m + 2) with m = e^{2|x|} - 1 = 2^n·q + (2^n - 1), exact to the last bits near 0 too (n = 0).
 template <typename T>
 FASTBP_INLINE V<T> tanh(V<T> x) {
   if constexpr (sizeof(T) == 4) {

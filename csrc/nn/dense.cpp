@@ -180,8 +180,10 @@ void Dense<T>::backward(const MatrixView<T>& dx, const MatrixView<T>& dy, const 
                                        : lay(record.slopes, outputs(), dy.cols, samples_in_rows);
   const T* slopes = slopes_of(record, pass);
   node_slopes(dz, dy, slopes ? slopes : y.data, pass);
-  pass.me.wait();                               // for the slopes of all nodes
-  if (dx.data) input_slopes(dx, dz, dy, pass);  // first, for it needs the weights from before the update
+  pass.me.wait();
+  // dx first, for it needs the weights from before the update. No wait in between: the rows of w that a member updates
+  // are those that it alone has read here.
+  if (dx.data) input_slopes(dx, dz, dy, pass);
   if (this->trainable_) {
     if (pass.x) {
       sparse_kernel_slopes(dz, pass);
