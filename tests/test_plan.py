@@ -57,7 +57,7 @@ def data(n, columns=6, outputs=3):
     ("widths", "batch"),
     [
         *(((6, 19, 5, 3), batch) for batch in BATCHES),
-        ((300, 3), 17),  # members share the inputs of few nodes
+        ((2100, 3), 17),  # members share the inputs of few nodes
         ((3, 2500, 3), 50),  # slopes of more nodes than are summed at once
     ],
 )

@@ -35,19 +35,27 @@ T* Dense<T>::slopes_of(const Record<T>& record, const Pass<T>& pass) const {
   return activation_.slopes(record.kept + (pass.layout == samples_in_columns ? sums_size() : 0), pass);
 }
 
-// Where a batch has few samples and a layer many inputs, members share the inputs: each sums over its own rows of w,
-// and the sums, small beside w, are added up in order. Then nobody reads or updates another's part of w.
-constexpr long kManyInputs = 16;  // for each sample
+// Where a layer has many inputs for each sample, members share the inputs: each sums over its own rows of w, and the
+// sums, smaller than w, are added up in order. Then nobody reads what another has updated. A smaller w is not worth a
+// team; a larger one is in nobody's cache by the next step, and comes from memory whoever has updated it.
+constexpr long kManyInputs = 4;                                         // for each sample
+constexpr long kLeastBytes = 128 * 1024, kMostBytes = 4 * 1024 * 1024;  // of w
+
+template <typename T>
+long Dense<T>::most_for_shared_inputs() const {
+  const long bytes = w_.rows * w_.stride * static_cast<long>(sizeof(T));
+  return kLeastBytes <= bytes && bytes <= kMostBytes ? inputs() / kManyInputs : 0;
+}
 
 template <typename T>
 bool Dense<T>::shares_inputs(long samples, Layout layout) const {
-  return layout == samples_in_columns && inputs() >= kManyInputs * samples;
+  return layout == samples_in_columns && samples <= most_for_shared_inputs();
 }
 
 // The sums of all parts but the first, for as many samples as there may be.
 template <typename T>
 long Dense<T>::sums_size() const {
-  return (kInputParts - 1) * outputs() * padded<T>(inputs() / kManyInputs);
+  return (kInputParts - 1) * outputs() * padded<T>(most_for_shared_inputs());
 }
 
 // Whether slopes of the kernel are sums along samples, of rows of x with rows of dz as they lie: then nothing is
@@ -121,18 +129,22 @@ void Dense<T>::forward_by_inputs(const MatrixView<T>& y, const MatrixView<const 
                                  const Pass<T>& pass) const {
   const long size = y.rows * y.stride;
   const auto sum_of = [&](long part) { return part == 0 ? y.data : record.kept + (part - 1) * size; };
-  const Range parts = parts_of(pass.me);
-  for (long part = parts.first; part < parts.last; ++part) {
-    const Range own = inputs_of({part, part + 1}, inputs());
+  // All nodes of one part, then all of the next, are one line, of which each member has a piece.
+  const long units = (outputs() + kShareUnit - 1) / kShareUnit;
+  const Range piece = pass.me.share(kInputParts * units, 1);
+  for (long part = piece.first / units; part * units < piece.last; ++part) {
+    const long first = std::max(piece.first - part * units, 0L) * kShareUnit;
+    const long last = std::min((piece.last - part * units) * kShareUnit, outputs());
+    const Range own = inputs_of(part, inputs());
     Product<T> p = {};
-    p.c = sum_of(part), p.c_stride = y.stride;
-    p.a = arena_.values() + w_.offset + own.first * w_.stride, p.a_row = 1, p.a_col = w_.stride;
+    p.c = sum_of(part) + first * y.stride, p.c_stride = y.stride;
+    p.a = arena_.values() + w_.offset + own.first * w_.stride + first, p.a_row = 1, p.a_col = w_.stride;
     p.b = x.row(own.first), p.b_stride = x.stride;
-    if (part == 0 && use_bias_) p.bias = arena_.values() + b_.offset;
+    if (part == 0 && use_bias_) p.bias = arena_.values() + b_.offset + first;
     p.bias_by_row = true;
-    p.m = y.rows, p.n = y.cols, p.k = own.count();
+    p.m = last - first, p.n = y.cols, p.k = own.count();
     p.pack = pass.pack;
-    shared_product(pass.kernels, p, Cut::rows, Member::alone());
+    shared_product(pass.kernels, p, Cut::rows, Member::alone(), outputs());
   }
   pass.me.wait();
   const Range nodes = this->own_nodes(outputs(), pass);

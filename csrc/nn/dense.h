@@ -29,6 +29,7 @@ class Dense : public Layer<T> {
   void forward_sparse(const MatrixView<T>& y, const Record<T>& record, const Pass<T>& pass) const;
   void forward_by_inputs(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
                          const Pass<T>& pass) const;
+  long most_for_shared_inputs() const;  // samples
   long sums_size() const;
   T* slopes_of(const Record<T>& record, const Pass<T>& pass) const;
   void node_slopes(const MatrixView<T>& dz, const MatrixView<T>& dy, const T* a, const Pass<T>& pass) const;

@@ -18,21 +18,16 @@ namespace fastbp {
 // Members share samples, and nodes, in units of a cache line, so that no two write to the same one.
 constexpr long kShareUnit = 16;
 
-// Sums over many inputs are cut into so many parts, whatever the team, and members share these.
-constexpr int kInputParts = 4;
+// Sums over many inputs are cut into so many parts, whatever the team.
+constexpr int kInputParts = 2;
 
-inline Range parts_of(const Member& me) {
-  return {kInputParts * me.rank() / me.size(), kInputParts * (me.rank() + 1) / me.size()};
-}
-
-// The inputs of some parts.
-inline Range inputs_of(Range parts, long inputs) {
+inline Range inputs_of(long part, long inputs) {
   const long units = (inputs + kShareUnit - 1) / kShareUnit;
-  const auto until = [&](long part) {
-    const long end = units * part / kInputParts * kShareUnit;
+  const auto until = [&](long parts) {
+    const long end = units * parts / kInputParts * kShareUnit;
     return end < inputs ? end : inputs;
   };
-  return {until(parts.first), until(parts.last)};
+  return {until(part), until(part + 1)};
 }
 
 // The values of some samples of a batch, which lie as the layout says.
@@ -125,7 +120,7 @@ class Layer {
   }
   virtual bool wants_slopes() const { return false; }
 
-  // Whether each member reads the inputs that `inputs_of` gives it alone, in forward and for its gradients.
+  // Whether members share its inputs, in forward as in backward.
   virtual bool shares_inputs(long samples, Layout layout) const {
     (void)samples, (void)layout;
     return false;
