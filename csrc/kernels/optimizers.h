@@ -256,7 +256,7 @@ template <typename F, typename T>
 void update(T* w, T* const* slots, long stride, const Slopes<T>& dw, const double* shared, double keep, double l1,
             double l2, long rows, long cols) {
   if (stride == cols && dw.stride == cols && !dw.factor) cols *= rows, rows = 1;
-  with_penalty<T>(l1, l2, [=, dw = dw](auto slope) __attribute__((always_inline)) {
+  const auto all = [=, dw = dw](auto slope, auto decayed) __attribute__((always_inline)) {
     T s[kMaxShared];
     for (int i = 0; i < kMaxShared; ++i) s[i] = static_cast<T>(shared[i]);
     for (long r = 0; r < rows; ++r) {
@@ -267,7 +267,7 @@ void update(T* w, T* const* slots, long stride, const Slopes<T>& dw, const doubl
         V<T> slot[kMaxSlots];
         for (int j = 0; j < F::slots; ++j) slot[j] = load(slots[j] + at);
         const V<T> before = load(w + at);
-        V<T> value = before * static_cast<T>(keep);
+        V<T> value = decayed(before);
         F::template step<T>(value, slot, slope(factor * load(row + c) + dw.nothing, before), s);
         for (int j = 0; j < F::slots; ++j) store<T>(slots[j] + at, slot[j]);
         store<T>(w + at, value);
@@ -279,6 +279,13 @@ void update(T* w, T* const* slots, long stride, const Slopes<T>& dw, const doubl
         for (long i = 0; i < 4; ++i) one(c + i * lanes);
       }
       for (; c < cols; c += lanes) one(c);
+    }
+  };
+  with_penalty<T>(l1, l2, [=](auto slope) __attribute__((always_inline)) {
+    if (keep == 1) {
+      all(slope, [](V<T> v) __attribute__((always_inline)) { return v; });
+    } else {
+      all(slope, [k = static_cast<T>(keep)](V<T> v) __attribute__((always_inline)) { return v * k; });
     }
   });
 }
