@@ -157,6 +157,15 @@ def test_a_shuffled_epoch_visits_every_sample_once_in_the_order_of_the_seed_and_
     assert_same(model.get_weights(), by_hand.get_weights())
 
 
+@pytest.mark.parametrize("batch_size", [10, 11])
+def test_one_batch_of_all_samples_is_not_shuffled(batch_size):
+    x, y = numbers(10, 3), numbers(10, 2)
+    one, other = network(seed=4), network(seed=4)
+    one.fit(x, y, batch_size=batch_size, epochs=2)
+    other.fit(x, y, batch_size=batch_size, epochs=2, shuffle=False)
+    assert_same(one.get_weights(), other.get_weights())
+
+
 def test_shuffles_repeat_with_the_seed():
     x, y = numbers(50, 3), numbers(50, 2)
     start = network().get_weights()

@@ -50,7 +50,8 @@ class Arrays(Source):
     def __init__(
         self, model: Any, samples: Any, n: int, size: int, shuffle: bool = False, steps: int | None = None
     ) -> None:
-        self.model, self.samples, self.n, self.size, self.shuffle = model, samples, n, min(size, n), shuffle
+        self.model, self.samples, self.n, self.size = model, samples, n, min(size, n)
+        self.shuffle = shuffle and size < n  # one batch is a sum, whose order does not matter
         self.batches = -(-n // self.size)  # of one time through the data
         self.steps = self.batches if steps is None else steps
         self.at = 0

@@ -133,7 +133,7 @@ class Network:
         """Epochs of steps over batches; returns the mean loss of each. The last batch may be smaller."""
         n, losses = len(x), []
         for epoch in range(epochs):
-            order = shuffled_order(n, self.seed, epoch) if shuffle else np.arange(n)
+            order = shuffled_order(n, self.seed, epoch) if shuffle and batch_size < n else np.arange(n)
             total = 0.0
             for first in range(0, n, batch_size):
                 rows = order[first : first + batch_size]
