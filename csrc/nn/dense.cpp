@@ -37,8 +37,9 @@ T* Dense<T>::slopes_of(const Record<T>& record, const Pass<T>& pass) const {
 
 // Where a layer has many inputs for each sample, members share the inputs: each sums over its own rows of w, and the
 // sums, smaller than w, are added up in order. Then nobody reads what another has updated. A smaller w is not worth a
-// team; a larger one is in nobody's cache by the next step, and comes from memory whoever has updated it.
-constexpr long kManyInputs = 4;                                         // for each sample
+// team; a larger one is in nobody's cache by the next step, and comes from memory whoever has updated it. A part of a
+// batch has but one member.
+constexpr long kManyInputs = 3;                                         // for each sample
 constexpr long kLeastBytes = 128 * 1024, kMostBytes = 4 * 1024 * 1024;  // of w
 
 template <typename T>
@@ -48,8 +49,8 @@ long Dense<T>::most_for_shared_inputs() const {
 }
 
 template <typename T>
-bool Dense<T>::shares_inputs(long samples, Layout layout) const {
-  return layout == samples_in_columns && samples <= most_for_shared_inputs();
+bool Dense<T>::shares_inputs(long samples, long batch, Layout layout) const {
+  return layout == samples_in_columns && samples == batch && samples <= most_for_shared_inputs();
 }
 
 // The sums of all parts but the first, for as many samples as there may be.
@@ -81,7 +82,7 @@ template <typename T>
 void Dense<T>::forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
                        const Pass<T>& pass) const {
   if (pass.x) return forward_sparse(y, record, pass);
-  if (shares_inputs(y.cols, pass.layout)) return forward_by_inputs(y, x, record, pass);
+  if (shares_inputs(y.cols, pass.batch, pass.layout)) return forward_by_inputs(y, x, record, pass);
   const bool in_columns = pass.layout == samples_in_columns;
   const MatrixView<const T> w = {arena_.values() + w_.offset, w_.rows, w_.cols, w_.stride};
   Product<T> p = {};

@@ -18,7 +18,7 @@ class Dense : public Layer<T> {
   bool reads_sparse() const override { return true; }
   long kept(long samples, Layout layout, bool training) const override;
   bool wants_slopes() const override { return true; }
-  bool shares_inputs(long samples, Layout layout) const override;
+  bool shares_inputs(long samples, long batch, Layout layout) const override;
 
   void forward(const MatrixView<T>& y, const MatrixView<const T>& x, const Record<T>& record,
                const Pass<T>& pass) const override;

@@ -120,9 +120,9 @@ class Layer {
   }
   virtual bool wants_slopes() const { return false; }
 
-  // Whether members share its inputs, in forward as in backward.
-  virtual bool shares_inputs(long samples, Layout layout) const {
-    (void)samples, (void)layout;
+  // Whether members share its inputs, in forward as in backward: of so many samples of a batch.
+  virtual bool shares_inputs(long samples, long batch, Layout layout) const {
+    (void)samples, (void)batch, (void)layout;
     return false;
   }
   virtual const Stack<T>* inner() const { return nullptr; }

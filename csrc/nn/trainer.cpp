@@ -322,7 +322,7 @@ MatrixView<T> Trainer<T>::gather(const Batch& batch, Range part, const Workspace
   const bool in_place = ws.layout() == samples_in_rows && !batch.order && network_->stack().reads_any_rows(true);
   if (samples.x.is_sparse()) {  // layers read it where it lies
   } else if (ws.layout() == samples_in_columns) {
-    if (network_->stack().layers().front()->shares_inputs(n, ws.layout())) {
+    if (network_->stack().layers().front()->shares_inputs(n, batch.count, ws.layout())) {
       const Range inputs = me.share(x.rows, kShareUnit);
       const T* const rows = all.row(from - (index ? 0 : own.first)) + inputs.first;
       kernels.transpose(x.row(inputs.first), x.stride, rows, all.stride, index ? index - own.first : nullptr, n,
