@@ -30,6 +30,14 @@ def test_both_ways_are_tried_again():
     assert sum(not by_team for by_team, _ in stretches) > 10
 
 
+def test_a_rest_makes_what_was_found_out_old():
+    def trials(call):
+        return sum(not by_team for by_team, _ in _core.pace_of(1.0, 100 * US, 60 * US, 40_000, call))
+
+    assert trials(2000) > 3 * trials(0)
+    assert share(_core.pace_of(1.0, 100 * US, 60 * US, 40_000, 2000), True) > 0.97
+
+
 def test_a_clear_gain_is_taken_at_once():
     """A short fit of a wide network pays for no trial."""
     assert share(_core.pace_of(1.9, 0.05, 0.026, 60), True) == 1

@@ -303,19 +303,20 @@ void register_trainer_of(py::module_& m, const char* name, const char* samples_n
 void register_trainer(py::module_& m) {
   m.def(
       "pace_of",
-      [](double gain, double alone, double shared, long steps) {
+      [](double gain, double alone, double shared, long steps, long call) {
         std::vector<std::pair<bool, long>> stretches;
         Pace pace(gain, alone);
-        for (long left = steps; left > 0; left -= stretches.back().second) {
-          const Pace::Stretch stretch = pace.next(left);
+        for (long done = 0; done < steps; done += stretches.back().second) {
+          if (call > 0 && done > 0 && done % call == 0) pace.renew();
+          const Pace::Stretch stretch = pace.next(std::min(steps, call > 0 ? (done / call + 1) * call : steps) - done);
           pace.record(stretch, static_cast<double>(stretch.steps) * (stretch.shared ? shared : alone));
           stretches.emplace_back(stretch.shared, stretch.steps);
         }
         return stretches;
       },
-      py::arg("gain"), py::arg("alone"), py::arg("shared"), py::arg("steps"),
+      py::arg("gain"), py::arg("alone"), py::arg("shared"), py::arg("steps"), py::arg("call") = 0,
       "How so many steps are taken that need `alone` seconds each by one thread and `shared` by a team, expected to be "
-      "`gain` times as fast: whether by the team, and how many.");
+      "`gain` times as fast: whether by the team, and how many. After each `call` steps, if given, there is a rest.");
   m.def(
       "plan_of",
       [](long batch, long gradients) {

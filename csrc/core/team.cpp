@@ -1,6 +1,7 @@
 #include "core/team.h"
 
 #if defined(__linux__)
+#include <pthread.h>
 #include <sched.h>
 #endif
 
@@ -11,7 +12,7 @@ namespace fastbp {
 namespace {
 
 constexpr int kSpins = 2000;  // some 20 µs: longer than the unevenness of two shares
-constexpr int kYields = 200;
+constexpr int kYields = 500;
 
 void relax() {
 #if defined(__x86_64__)
@@ -19,34 +20,42 @@ void relax() {
 #endif
 }
 
-// Puts this thread, the rank-th of a team, on a processor of its own, and leaves it free to move on. A new thread may
-// begin on the processor of the one that woke it, and as both keep busy it takes the scheduler milliseconds to part
-// them: measured 85 µs a step instead of 17 for the first 300 steps of a call.
-void start_apart(int rank, int lead) {
+// The processors that the calling thread may use.
+//
+// A new thread begins on the processor of the one that made it, or wakes there, and as both keep busy it takes the
+// scheduler milliseconds to part them: measured 85 µs a step instead of 17 for the first 300 steps of a call. So each
+// is put on one of its own by its maker, before it has run, and is free to move on once it is awake.
+class Processors {
+ public:
 #if defined(__linux__)
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || rank >= CPU_COUNT(&allowed)) return;
-  int next = lead;
-  for (int i = 0; i < rank; ++i) {
-    do next = (next + 1) % CPU_SETSIZE;
-    while (!CPU_ISSET(next, &allowed));
-  }
-  cpu_set_t only;
-  CPU_ZERO(&only);
-  CPU_SET(next, &only);
-  if (sched_setaffinity(0, sizeof only, &only) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
-#else
-  (void)rank, (void)lead;
-#endif
-}
+  Processors() : known_(sched_getaffinity(0, sizeof allowed_, &allowed_) == 0), own_(sched_getcpu()) {}
 
-int this_processor() {
-#if defined(__linux__)
-  return sched_getcpu();
+  void keep_apart(std::thread& thread, int rank) const {
+    if (!known_ || rank >= CPU_COUNT(&allowed_)) return;
+    int next = own_;
+    for (int i = 0; i < rank; ++i) {
+      do next = (next + 1) % CPU_SETSIZE;
+      while (!CPU_ISSET(next, &allowed_));
+    }
+    cpu_set_t only;
+    CPU_ZERO(&only);
+    CPU_SET(next, &only);
+    pthread_setaffinity_np(thread.native_handle(), sizeof only, &only);
+  }
+
+  void set_free() const {
+    if (known_) sched_setaffinity(0, sizeof allowed_, &allowed_);
+  }
+
+ private:
+  cpu_set_t allowed_;
+  bool known_;
+  int own_;
 #else
-  return 0;
+  void keep_apart(std::thread&, int) const {}
+  void set_free() const {}
 #endif
-}
+};
 
 }  // namespace
 
@@ -71,7 +80,7 @@ void run_team(int size, const std::function<void(const Member&)>& f) {
     return;
   }
   Barrier barrier(size);
-  int lead = 0;  // the caller's processor, known once it says go
+  const Processors processors;
   std::vector<std::thread> threads;
   threads.reserve(size - 1);
   // Nobody starts before all are there: should a thread not be had, those that are give up.
@@ -85,9 +94,10 @@ void run_team(int size, const std::function<void(const Member&)>& f) {
       threads.emplace_back([&, rank] {
         go.wait(0, std::memory_order_acquire);
         if (go.load(std::memory_order_acquire) != 1) return;
-        start_apart(rank, lead);
+        processors.set_free();
         f(Member(rank, size, &barrier));
       });
+      processors.keep_apart(threads.back(), rank);
     }
   } catch (const std::system_error&) {
     release(2);
@@ -95,7 +105,6 @@ void run_team(int size, const std::function<void(const Member&)>& f) {
     f(Member::alone());
     return;
   }
-  lead = this_processor();
   release(1);
   f(Member(0, size, &barrier));
   for (std::thread& thread : threads) thread.join();

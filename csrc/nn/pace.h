@@ -27,7 +27,7 @@ class Pace {
   // The next steps, of `most` that are left.
   Stretch next(long most) {
     if (left_ == 0 && trial_ < kTrials) {
-      shared_ = trial_ % 2 == 0;
+      shared_ = trial_ < kTrials / 2;
       left_ = block_;
       ++trial_;
     } else if (left_ == 0) {
@@ -44,7 +44,7 @@ class Pace {
     if (trial_ > 0) tried_ += seconds;
     if (trial_ == 0 && stretch.shared && best_[0] > 0 && each > kLuck * best_[0]) shared_ = false;
     double& best = best_[stretch.shared];
-    best = trial_ > 2 ? std::min(best, each) : each;  // of two trials; those before count no more
+    best = trial_ > 0 && trial_ % 2 == 0 ? std::min(best, each) : each;  // of two trials; those before count no more
     block_ = static_cast<long>(std::clamp(kTrialSeconds / each, 1.0, kMostSteps));
     skip(stretch.steps);
   }
@@ -52,9 +52,17 @@ class Pace {
   // Of steps that were not timed.
   void skip(long steps) { left_ = std::max(0L, left_ - steps); }
 
+  // After a rest of the program's what was found out may hold no more; and other cores are slow to wake, so what a
+  // first trial finds then may not hold for long.
+  void renew() {
+    patience_ = kHasty;
+    left_ = std::min(left_, static_cast<long>(kHasty * kBetweenTrials * kTrials) * block_);
+  }
+
  private:
-  static constexpr int kTrials = 4;              // team, leader, team, leader
+  static constexpr int kTrials = 4;              // twice the team, twice its leader: the caches are each one's own then
   static constexpr double kBetweenTrials = 40;   // times as long as they took
+  static constexpr double kHasty = 0.125;        // times that, at first
   static constexpr double kTrialSeconds = 1e-4;  // so much of each, but one step at least
   static constexpr double kMostSteps = 64;
   static constexpr double kSoon = 1;  // second: trials become rarer up to then
@@ -65,12 +73,12 @@ class Pace {
   static constexpr long kFirst = 64;  // steps
 
   bool shared_ = true;
-  long left_;            // steps until something else
-  int trial_ = 0;        // how many of them have begun
-  long block_ = 1;       // steps of one
-  double tried_ = 0;     // seconds
-  double patience_ = 1;  // times as long between trials
-  double best_[2] = {};  // seconds of a step: of the leader alone, of the team
+  long left_;                 // steps until something else
+  int trial_ = 0;             // how many of them have begun
+  long block_ = 1;            // steps of one
+  double tried_ = 0;          // seconds
+  double patience_ = kHasty;  // times as long between trials
+  double best_[2] = {};       // seconds of a step: of the leader alone, of the team
 };
 
 }  // namespace fastbp

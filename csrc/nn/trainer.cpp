@@ -135,7 +135,8 @@ void Trainer<T>::run(const Samples<T>& samples, std::optional<uint32_t> shuffle_
     me.wait();  // the batch is done
     return done && !interruption.happened();
   };
-  Pace& pace = habits_[static_cast<int>(mode)].pace;
+  Habit& habit = habits_[static_cast<int>(mode)];
+  Pace& pace = habit.pace;
   const bool tries = team_size_ > 1 && !forces_team_;
   Pace::Stretch stretch = {true, last - first};
   bool goes_on = true;
@@ -160,6 +161,7 @@ void Trainer<T>::run(const Samples<T>& samples, std::optional<uint32_t> shuffle_
       me.wait();
     }
   });
+  habit.ended = std::chrono::steady_clock::now();
   interruption.rethrow();
   failure.rethrow();
 }
@@ -378,13 +380,17 @@ T* Trainer<T>::gradients_of(int group) const {
   return group == 0 ? network_->arena().gradients() : group_gradients_[group - 1].data();
 }
 
+constexpr std::chrono::milliseconds kRest{100};  // between two calls, after which other cores have gone to sleep
+
 template <typename T>
 int Trainer<T>::team_for(const Cost& cost, long batch, Mode mode) {
   const int size = best_team_size(cost, threads_);
   if (size == 1) return 1;
   Habit& habit = habits_[static_cast<int>(mode)];
   if (habit.batch != batch || habit.team != size) {
-    habit = {batch, size, Pace(seconds(cost, 1) / seconds(cost, size), cost.work / cost.rate)};
+    habit = {batch, size, Pace(seconds(cost, 1) / seconds(cost, size), cost.work / cost.rate), {}};
+  } else if (std::chrono::steady_clock::now() - habit.ended > kRest) {
+    habit.pace.renew();
   }
   if (habit.pace.wants_team(cost.steps)) return size;
   habit.pace.skip(cost.steps);

@@ -146,6 +146,7 @@ class Trainer {
     long batch = 0;
     int team = 0;
     Pace pace;
+    std::chrono::steady_clock::time_point ended;  // the last call
   };
   int team_for(const Cost& cost, long batch, Mode mode);
   bool step(const Batch& batch, Mode mode, double* totals, Failure& failure, const Member& me);
