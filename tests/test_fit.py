@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fastbp import SGD, Adam, Callback, Dense, Input, Sequential, _core
-from fastbp.callbacks import History
+from fastbp.callbacks import History, LambdaCallback
+from fastbp.optimizers.schedules import ExponentialDecay
 
 OPTIMIZERS = [SGD(0.05), SGD(0.05, momentum=0.9), SGD(0.05, momentum=0.9, nesterov=True), Adam(0.01)]
 by_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: optimizer.kernel)
@@ -138,6 +139,39 @@ def test_no_epochs_train_nothing(initial_epoch, epochs, verbose):
     history = model.fit(numbers(10, 3), numbers(10, 2), epochs=epochs, initial_epoch=initial_epoch, verbose=verbose)
     assert (history.epoch, history.history) == ([], {})
     assert_same(model.get_weights(), before)
+
+
+@pytest.mark.parametrize("metrics", [[], ["mae"]])
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("batch_size", [1, 7, 50])
+def test_who_looks_between_epochs_sees_what_training_without_them_does(batch_size, shuffle, metrics):
+    """Without callbacks the core goes through several epochs at a time."""
+
+    def trained(**arguments):
+        model = network(seed=4)
+        model.compile(Adam(ExponentialDecay(0.01, 10, 0.5)), "mse", metrics=metrics)
+        history = model.fit(
+            numbers(50, 3), numbers(50, 2), batch_size, 45, verbose=0, initial_epoch=3, shuffle=shuffle, **arguments
+        )
+        return history.epoch, history.history, model.epochs_trained, b"".join(w.tobytes() for w in model.get_weights())
+
+    ahead = trained()
+    assert ahead[0] == list(range(3, 45))
+    assert ahead == trained(callbacks=[LambdaCallback()])
+
+
+def test_functions_of_ones_own_are_asked_in_every_epoch():
+    seen = []
+
+    def largest_error(y_true, y_pred):
+        seen.append(len(y_true))
+        return np.abs(y_true - y_pred).max(axis=1)
+
+    model = network()
+    model.compile("sgd", "mse", metrics=[largest_error])
+    history = model.fit(numbers(10, 3), numbers(10, 2), batch_size=5, epochs=3)
+    assert seen == [5] * 6
+    assert len(set(history.history["largest_error"])) == 3
 
 
 # ---- the order of the samples ----

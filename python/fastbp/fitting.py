@@ -3,7 +3,7 @@
 The loop over batches is the core's; Python is entered once an epoch, and at the batches that a callback wants.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Any
 
@@ -105,9 +105,14 @@ def fit(
     with hooks:
         hooks.call("on_train_begin", {})
         trainer = model._require_trainer()  # a callback may have restored another state, and the epoch to begin with
+        looks = len(hooks.callbacks) > 1 or validation is not None or bool(trainer.own_metrics)
+        if looks or not isinstance(source, Arrays) or source.steps != source.batches:
+            logs_of_epochs = iter(lambda: run_epoch(trainer, source, batch_hooks, model), None)
+        else:
+            logs_of_epochs = _ahead(trainer, source, epochs - model._initial_epoch)
         for epoch in range(model._initial_epoch, epochs):
             hooks.call("on_epoch_begin", epoch, {})
-            logs = run_epoch(trainer, source, batch_hooks, model)
+            logs = next(logs_of_epochs)
             if validation is not None and validates(epoch + 1):
                 logs |= {f"val_{name}": value for name, value in _evaluate(trainer, validation, hooks, model).items()}
             hooks.call("on_epoch_end", epoch, logs)
@@ -117,6 +122,14 @@ def fit(
             trainer.finish()
         hooks.call("on_train_end", logs)
     return history
+
+
+def _ahead(trainer: Trainer, source: Arrays, epochs: int) -> Iterator[dict[str, Any]]:
+    """The logs of epoch after epoch, where nobody looks at the network in between: the core is ahead of the logs."""
+    while epochs > 0:
+        count = min(epochs, source.most_epochs)
+        epochs -= count
+        yield from source.train_epochs(trainer, count)
 
 
 def _validates(frequency: int | Collection[int]) -> Any:

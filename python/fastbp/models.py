@@ -436,8 +436,8 @@ class Sequential:
             callbacks: a Callback or several.
             validation_split: the share of the data, from its end, that is kept for validation.
             validation_data: (x, y) or (x, y, sample_weight) to validate on, or an iterable of batches.
-            shuffle: whether every epoch visits the samples in a new order (batches, if x has them by number). One batch of
-                all samples needs none.
+            shuffle: whether every epoch visits the samples in a new order (batches, if x has them by number). One batch
+                of all samples needs none.
             class_weight: what the loss of a sample is multiplied by, by class; sample_weight comes on top.
             sample_weight: (n,), what each sample's loss is multiplied by.
             initial_epoch: the number of the first epoch.

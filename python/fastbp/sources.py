@@ -12,6 +12,8 @@ from fastbp.trainer import Totals, Trainer
 
 __all__ = ["Arrays", "Batches", "Source", "is_source", "split", "unpack"]
 
+LONGEST = 1000  # batches of whole epochs that the core is asked for at once: as many as make the trip there cheap
+
 Run = Callable[[Trainer, Totals], Totals]  # some batches: what they add to the sums so far
 
 
@@ -74,6 +76,11 @@ class Arrays(Source):
 
     def _measure(self, first: int, last: int, trainer: Trainer, totals: Totals) -> Totals:
         return trainer.measure(self.samples, self.size, first, last, totals)
+
+    @property
+    def most_epochs(self) -> int:
+        """How many the core is asked for at once."""
+        return max(1, LONGEST // self.batches)
 
     def train_epochs(self, trainer: Trainer, epochs: int) -> Iterator[dict[str, Any]]:
         """The logs of whole epochs, for which the core trains without coming back before the first of them.

@@ -16,7 +16,6 @@ from fastbp.sources import Arrays
 from fastbp.trainer import Trainer
 
 LEAST_RATE = 1e-6  # below which "adaptive" ends the fit
-LONGEST = 1000  # batches that the core is asked for at once: as many as make the trip there cheap
 
 
 class Watch:
@@ -122,7 +121,7 @@ def _ahead(estimator: Any, trainer: Trainer, source: Arrays, most: int) -> Itera
     """
     while most > 0:
         sure = estimator.n_iter_no_change + 1 - estimator._no_improvement
-        count = int(max(1, min(most, sure, LONGEST // source.batches)))
+        count = int(max(1, min(most, sure, source.most_epochs)))
         most -= count
         yield from source.train_epochs(trainer, count)
 
