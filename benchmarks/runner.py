@@ -90,8 +90,9 @@ def run(workload: Any, workers: list[Worker], verify: Verify, pace: Pace) -> lis
         worker.prepare(workload)
 
     def warm_up(worker: Worker, result: Result) -> None:
-        seconds = min(turn(worker, 1, pace.rest), turn(worker, 1, pace.rest))
-        result.units = max(1, math.ceil(pace.least_seconds / seconds))
+        # Step by step, for one epoch of a small workload is over before the processor is awake.
+        while (seconds := turn(worker, result.units, 0)) < pace.least_seconds:
+            result.units = math.ceil(result.units * min(max(pace.least_seconds / seconds, 1.2), 10))
 
     def take_turn(worker: Worker, result: Result) -> None:
         result.times.append(turn(worker, result.units, pace.rest) * 1e6 / (result.units * steps))
