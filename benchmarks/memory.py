@@ -68,7 +68,8 @@ def expected(workload: Workload, threads: int = 1) -> Memory:
     chunk, groups, row = plan["chunk"], plan["groups"], padded(plan["chunk"])
     columns = inputs + sum(outputs) + 2 * max(outputs) + 2 * outputs[-1] + 4
     workspace = columns * row + chunk * sum(map(padded, outputs))
-    workspace += sum(3 * b * padded(a // 16) for a, b in pairwise(workload.widths))
+    shared = [(a, b) for a, b in pairwise(workload.widths) if 2**17 <= a * padded(b) <= 2**22]
+    workspace += sum(b * padded(a // 3) for a, b in shared)
     return Memory(
         values=values,
         gradients=groups * values,

@@ -9,7 +9,6 @@ from scipy import sparse  # noqa: E402
 from sklearn.datasets import load_diabetes, load_iris  # noqa: E402
 
 import fastbp  # noqa: E402
-from fastbp import sources  # noqa: E402
 from fastbp.callbacks import Callback  # noqa: E402
 from fastbp.sklearn import MLPClassifier, MLPRegressor  # noqa: E402
 from fastbp.trainer import Trainer  # noqa: E402
@@ -86,7 +85,7 @@ def test_as_far_as_the_fit_is_sure_to_go(iris, stretches):
 
 
 def test_stretches_are_bounded(iris, stretches, monkeypatch):
-    monkeypatch.setattr(sources, "LONGEST", 12)
+    monkeypatch.setattr("fastbp.sources.LONGEST", 12)
     MLPClassifier((12,), random_state=0, max_iter=10, batch_size=50).fit(*iris)  # three batches
     assert stretches == [4, 4, 2]
     MLPClassifier((12,), random_state=0, max_iter=2, batch_size=5).fit(*iris)  # more batches than that

@@ -12,7 +12,7 @@ namespace fastbp {
 namespace {
 
 constexpr int kSpins = 2000;  // some 20 µs: longer than the unevenness of two shares
-constexpr int kYields = 500;
+constexpr int kYields = 500;  // some 200 µs: who sleeps may be woken on the processor of the one that wakes it
 
 void relax() {
 #if defined(__x86_64__)

@@ -282,7 +282,7 @@ void update(T* w, T* const* slots, long stride, const Slopes<T>& dw, const doubl
     }
   };
   with_penalty<T>(l1, l2, [=](auto slope) __attribute__((always_inline)) {
-    if (keep == 1) {
+    if (keep == 1) {  // a multiplication less, of SGD's four for a vector
       all(slope, [](V<T> v) __attribute__((always_inline)) { return v; });
     } else {
       all(slope, [k = static_cast<T>(keep)](V<T> v) __attribute__((always_inline)) { return v * k; });

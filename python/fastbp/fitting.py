@@ -1,9 +1,9 @@
 """Fit, evaluate and predict: checks and converts what comes in, counts epochs, calls callbacks.
 
-The loop over batches is the core's; Python is entered once an epoch, and at the batches that a callback wants.
+The loop over batches is the core's; Python is entered at the epochs and the batches that somebody looks at.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -109,7 +109,7 @@ def fit(
         if looks or not isinstance(source, Arrays) or source.steps != source.batches:
             logs_of_epochs = iter(lambda: run_epoch(trainer, source, batch_hooks, model), None)
         else:
-            logs_of_epochs = _ahead(trainer, source, epochs - model._initial_epoch)
+            logs_of_epochs = source.epochs_ahead(trainer, epochs - model._initial_epoch)
         for epoch in range(model._initial_epoch, epochs):
             hooks.call("on_epoch_begin", epoch, {})
             logs = next(logs_of_epochs)
@@ -122,14 +122,6 @@ def fit(
             trainer.finish()
         hooks.call("on_train_end", logs)
     return history
-
-
-def _ahead(trainer: Trainer, source: Arrays, epochs: int) -> Iterator[dict[str, Any]]:
-    """The logs of epoch after epoch, where nobody looks at the network in between: the core is ahead of the logs."""
-    while epochs > 0:
-        count = min(epochs, source.most_epochs)
-        epochs -= count
-        yield from source.train_epochs(trainer, count)
 
 
 def _validates(frequency: int | Collection[int]) -> Any:

@@ -77,10 +77,17 @@ class Arrays(Source):
     def _measure(self, first: int, last: int, trainer: Trainer, totals: Totals) -> Totals:
         return trainer.measure(self.samples, self.size, first, last, totals)
 
-    @property
-    def most_epochs(self) -> int:
-        """How many the core is asked for at once."""
-        return max(1, LONGEST // self.batches)
+    def epochs_ahead(
+        self, trainer: Trainer, most: int, sure: Callable[[], float] = lambda: math.inf
+    ) -> Iterator[dict[str, Any]]:
+        """The logs of ``most`` epochs, where nobody looks at the network in between.
+
+        The core is ahead of who reads them, by no more epochs than ``sure`` says will be read.
+        """
+        while most > 0:
+            count = int(max(1, min(most, sure(), LONGEST // self.batches)))
+            most -= count
+            yield from self.train_epochs(trainer, count)
 
     def train_epochs(self, trainer: Trainer, epochs: int) -> Iterator[dict[str, Any]]:
         """The logs of whole epochs, for which the core trains without coming back before the first of them.

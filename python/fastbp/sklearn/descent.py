@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -77,7 +76,8 @@ def run(estimator: Any, part: Any, held: Any, objective: Any, incremental: bool)
     estimator.n_iter_ = 0
     most = 1 if incremental else estimator.max_iter
     if watch is None and not hooks.callbacks and not estimator.verbose and _schedule(estimator) != "invscaling":
-        epochs = _ahead(estimator, trainer, source, most)
+        # Without any gain the fit ends after n_iter_no_change and one.
+        epochs = source.epochs_ahead(trainer, most, lambda: estimator.n_iter_no_change + 1 - estimator._no_improvement)
     else:
         epochs = iter(lambda: run_epoch(trainer, source, batch_hooks, model), None)
     logs: dict[str, Any] = {}
@@ -111,19 +111,6 @@ def run(estimator: Any, part: Any, held: Any, objective: Any, incremental: bool)
         hooks.call("on_train_end", logs)
     if patience.keeps_weights:
         model.set_weights(patience.weights)
-
-
-def _ahead(estimator: Any, trainer: Trainer, source: Arrays, most: int) -> Iterator[dict[str, Any]]:
-    """The logs of epoch after epoch, where nobody looks at the network in between.
-
-    The core is ahead of who reads them by no more epochs than the fit is sure to have: without any gain it ends after
-    ``n_iter_no_change`` and one.
-    """
-    while most > 0:
-        sure = estimator.n_iter_no_change + 1 - estimator._no_improvement
-        count = int(max(1, min(most, sure, source.most_epochs)))
-        most -= count
-        yield from source.train_epochs(trainer, count)
 
 
 def _batch_size(estimator: Any, n: int) -> int:
