@@ -1,4 +1,4 @@
-"""``python -m benchmarks.memory``: the memory that a fit takes, beside the formula of docs/memory.md.
+"""``python -m benchmarks.memory``: the memory that a fit uses, between the least and the most by docs/memory.md.
 
 With ``--big`` instead: training from a file of several gigabytes that is mapped, never read as a whole. Linux only.
 """
@@ -8,7 +8,7 @@ import gc
 import os
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from benchmarks.workloads import WORKLOADS, Workload
 MB = 1e6
 ALIGNMENT = 64  # bytes: what rows are padded to
 PACK = 1152 * 1024  # bytes a thread
+LARGE_PAGE = 2**21
 SLOTS = {"sgd": 0, "adam": 2}
 COLUMNS_OF_FILE = 256
 
@@ -39,25 +40,37 @@ class Memory:
     """The bytes that training takes beside the data: docs/memory.md in Python."""
 
     values: int
-    gradients: int  # of all groups; of one group they are reserved, and touched when somebody asks for gradients
+    gradients: int  # of all groups; of one group `fit` touches those of biases, and the pages that they lie in
     slots: int
     workspace: int
     order: int
     packs: int  # reserved, and touched where a product packs
+    rounding: int  # to large pages, where the system has them
+    alignment: int  # reserved, and never touched
 
     @property
-    def used(self) -> int:
-        """What ``fit`` touches, at most."""
-        return self.reserved - (self.gradients if self.gradients == self.values else 0)
+    def least(self) -> int:
+        """What ``fit`` touches, at least."""
+        gradients = self.gradients if self.gradients > self.values else 0
+        return self.values + gradients + self.slots + self.workspace + self.order
+
+    @property
+    def most(self) -> int:
+        return self.reserved - self.alignment
 
     @property
     def reserved(self) -> int:
-        return self.values + self.gradients + self.slots + self.workspace + self.order + self.packs
+        return sum(astuple(self))
 
 
 def padded(columns: int) -> int:
     """The bytes of a row of float32."""
     return -(-columns * 4 // ALIGNMENT) * ALIGNMENT
+
+
+def rounding(size: int) -> int:
+    """What a buffer of so many bytes takes in large pages beyond them: as many as come nearest, if that is more."""
+    return max(0, (size + LARGE_PAGE // 2) // LARGE_PAGE * LARGE_PAGE - size)
 
 
 def expected(workload: Workload, threads: int = 1) -> Memory:
@@ -70,13 +83,17 @@ def expected(workload: Workload, threads: int = 1) -> Memory:
     workspace = columns * row + chunk * sum(map(padded, outputs))
     shared = [(a, b) for a, b in pairwise(workload.widths) if 2**17 <= a * padded(b) <= 2**22]
     workspace += sum(b * padded(a // 3) for a, b in shared)
+    workspaces, slots = (threads if groups > 1 else 1), SLOTS[workload.optimizer]
+    buffers = [values] * (1 + groups + slots) + [workspace] * workspaces + [PACK] * threads
     return Memory(
         values=values,
         gradients=groups * values,
-        slots=values * SLOTS[workload.optimizer],
-        workspace=workspace * (threads if groups > 1 else 1),
+        slots=values * slots,
+        workspace=workspace * workspaces,
         order=4 * workload.samples,
         packs=threads * PACK,
+        rounding=sum(map(rounding, buffers)),
+        alignment=sum(LARGE_PAGE for size in buffers if size >= LARGE_PAGE // 2),
     )
 
 
@@ -148,13 +165,14 @@ def compare(names: list[str]) -> list[dict[str, Any]]:
             results.append(
                 {"workload": case.name}
                 | asdict(found)
-                | {"used": found.used, "measured_used": used, "reserved": found.reserved, "measured_reserved": reserved}
+                | {"least": found.least, "used": used, "most": found.most}
+                | {"reserved": found.reserved, "measured_reserved": reserved}
             )
     return results
 
 
 def report(results: list[dict[str, Any]]) -> str:
-    parts = ("values", "slots", "workspace", "order", "packs", "used", "measured_used", "reserved", "measured_reserved")
+    parts = ("values", "slots", "workspace", "order", "least", "used", "most", "reserved", "measured_reserved")
     columns = ("MB", *(name.replace("_", " ") for name in parts))
     return tables.table(columns, ([found["workload"], *(found[name] / MB for name in parts)] for found in results))
 

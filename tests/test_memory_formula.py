@@ -11,7 +11,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 WORKLOADS = ("keras_mlp", "large_batch", "many_rows")  # weights, activations, the order: each most of one's memory
 PYTHON_OBJECTS = 0.5e6  # what a fit keeps beside, and pages that are not full
-HUGE_PAGE = 2**21  # a kernel may give whole ones
 
 
 @pytest.fixture(scope="module")
@@ -36,5 +35,4 @@ def results(tmp_path_factory):
 def test_memory_is_what_the_formula_says(results, name):
     found = results[name]
     assert found["measured_reserved"] == pytest.approx(found["reserved"], abs=PYTHON_OBJECTS)
-    assert found["used"] - found["packs"] - PYTHON_OBJECTS <= found["measured_used"]
-    assert found["measured_used"] <= found["used"] + PYTHON_OBJECTS + HUGE_PAGE
+    assert found["least"] - PYTHON_OBJECTS <= found["used"] <= found["most"] + PYTHON_OBJECTS

@@ -1,6 +1,11 @@
 // Memory: aligned buffers, and the arena in which all parameters of a network lie.
 #pragma once
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -10,6 +15,11 @@ namespace fastbp {
 
 constexpr long kAlignment = 64;  // a cache line and the widest vector
 
+// Products read columns of wide matrices, each element of them from another small page: more of those than a core keeps
+// addresses of. Large ones are worth it for memory that stays; to be had, they must be cleared.
+constexpr long kLargePage = 2 * 1024 * 1024;  // Linux's
+enum class Pages { small, large };
+
 // The width of a row once padded to whole vectors.
 template <typename T>
 constexpr long padded(long cols) {
@@ -17,28 +27,34 @@ constexpr long padded(long cols) {
   return (cols + pad - 1) / pad * pad;
 }
 
-// `size` zeros. From calloc, so that a large buffer costs no memory before it is written.
+// `size` zeros. From calloc, so that a large buffer costs no memory before it is written. With large pages it takes as
+// many as come nearest to its size, and lies in small ones beyond.
 template <typename T>
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
-  explicit AlignedBuffer(long size) : memory_(std::calloc(size * sizeof(T) + kAlignment, 1)) { align(); }
+  explicit AlignedBuffer(long size, Pages pages = Pages::large)
+      : AlignedBuffer(size, pages, [](long bytes) { return std::calloc(bytes, 1); }) {}
 
   // Of any content, for what is written before it is read: a large buffer that was used before is not cleared.
-  static AlignedBuffer unwritten(long size) {
-    AlignedBuffer buffer;
-    buffer.memory_.reset(std::malloc(size * sizeof(T) + kAlignment));
-    buffer.align();
-    return buffer;
+  static AlignedBuffer unwritten(long size, Pages pages) {
+    return AlignedBuffer(size, pages, [](long bytes) { return std::malloc(bytes); });
   }
 
   T* data() const { return data_; }
 
  private:
-  void align() {
+  AlignedBuffer(long size, Pages pages, void* (*allocate)(long bytes)) {
+    const long bytes = size * sizeof(T);
+    const long large = pages == Pages::large ? (bytes + kLargePage / 2) / kLargePage * kLargePage : 0;
+    const long alignment = large > 0 ? kLargePage : kAlignment;
+    memory_.reset(allocate(std::max(bytes, large) + alignment));
     if (!memory_) throw std::bad_alloc();
     const auto address = reinterpret_cast<std::uintptr_t>(memory_.get());
-    data_ = reinterpret_cast<T*>((address + kAlignment - 1) / kAlignment * kAlignment);
+    data_ = reinterpret_cast<T*>((address + alignment - 1) / alignment * alignment);
+#if defined(__linux__)
+    if (large > 0) ::madvise(data_, large, MADV_HUGEPAGE);  // may be refused, and then they are small
+#endif
   }
 
   struct Free {

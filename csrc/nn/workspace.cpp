@@ -7,10 +7,11 @@ Workspace<T>::Workspace(const Stack<T>& stack, long samples, Layout layout, Use 
     : samples_(samples), inputs_(stack.inputs()), outputs_(stack.outputs()) {
   Room<T> size;
   place(size, stack, layout, use, gathers);
-  memory_ = AlignedBuffer<T>(size.used());
+  const Pages pages = use == Use::training ? Pages::large : Pages::small;  // `predict` makes one for each call
+  memory_ = AlignedBuffer<T>(size.used(), pages);
   Room<T> room(memory_.data());
   place(room, stack, layout, use, gathers);
-  for (int i = 0; i < members; ++i) packs_.push_back(AlignedBuffer<T>::unwritten(kPackBytes / sizeof(T)));
+  for (int i = 0; i < members; ++i) packs_.push_back(AlignedBuffer<T>::unwritten(kPackBytes / sizeof(T), pages));
   if (use == Use::training) labels_ = AlignedBuffer<int32_t>(padded<T>(samples));
 }
 
