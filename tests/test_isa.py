@@ -96,6 +96,8 @@ def test_products_of_every_shape(isa, dtype, transposed):
     rng = np.random.default_rng(0)
     shapes = [(m, k, n) for m in (1, 2, 3, 5, 7, 8, 9, 17) for k in (0, 1, 2, 33) for n in (1, 3, 16, 17, 33, 48, 49)]
     shapes += [(3, 9000, 100), (9, 300, 800), (8, 16, 1700), (3, 1, 5000)]  # several column blocks
+    # Copied: several blocks of k, groups of rows and columns, with and without remainders; A alone.
+    shapes += [(70, 1300, 130), (131, 700, 100), (64, 767, 96), (150, 1024, 600), (1030, 20, 33), (521, 3, 17)]
     for m, k, n in shapes:
         a = rng.normal(size=(k, m) if transposed else (m, k)).astype(dtype)
         b = rng.normal(size=(k, n)).astype(dtype)

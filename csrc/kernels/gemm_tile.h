@@ -26,16 +26,17 @@ constexpr long kFinishBytes = 8 * 1024;   // of which `finish` gets several tile
 constexpr long kBlockBytes = 512 * 1024;  // the columns of B that all panels of a block read again: half of a small L2
 
 // Packing copies a block of B to where one vector follows the other. It pays where B does not stay in a cache anyway
-// and enough panels share the copy. A panel of A is copied where its rows are far apart: read in place, each line would
-// come twice, and often from another page. Measured on a core with 48 KB of L1 and 2 MB of L2: 256x1024x2048 73 -> 165
-// GFLOP/s, 2048x256x2048 (A by columns) 150 -> 180, of a peak of 200.
-constexpr long kPackedBytes = 512 * 1024;     // of B, half of a small L2
-constexpr long kPackedPairBytes = 64 * 1024;  // of A
-constexpr long kPackedDepth = 512;            // rows of B at a time: 8 x 512 floats of A are a third of L1
-constexpr long kPackFromRows = 48;            // panels that share the copy: six or more
-constexpr long kPackFromBytes = 256 * 1024;   // of B
-constexpr long kPackFromStride = 2048;        // bytes from one row of A to the next
-static_assert(kPackedBytes + kPackedPairBytes <= kPackBytes);
+// and enough panels share the copy. Of A several panels are copied where its rows are far apart: read in place, each
+// line would come twice, and often from another page. Measured on a core with 48 KB of L1 and 2 MB of L2: 256x1024x2048
+// 73 -> 165 GFLOP/s, 2048x256x2048 (A by columns) 150 -> 180, of a peak of 200.
+constexpr long kPackedBytes = 512 * 1024;         // of B, half of a small L2
+constexpr long kPackedDepth = 512;                // rows of B at a time: 8 x 512 floats of A are a third of L1
+constexpr long kPackedRows = 64;                  // of A: some lines of each column at a time, or they come slowly
+constexpr long kPackedRowBytes = 6 * 1024 + 256;  // of each, and what is between panels
+constexpr long kPackFromRows = 48;                // panels that share the copy: six or more
+constexpr long kPackFromBytes = 256 * 1024;       // of B
+constexpr long kPackFromStride = 2048;            // bytes from one row of A to the next
+static_assert(kPackedBytes + kPackedRows * kPackedRowBytes <= kPackBytes);
 
 // What a sum starts from: start(m, n) = data[m·row + n·col], with col 0 or 1; data null: 0.
 template <typename T>
@@ -158,6 +159,12 @@ long block_cols(long n, long depth, long bytes) {
   return most < kBlockStep<T> ? kBlockStep<T> : most / kBlockStep<T> * kBlockStep<T>;
 }
 
+// From a packed panel of A to the next: a line more than its size, for panels must not share the sets of a cache.
+template <typename T>
+constexpr long panel_stride(long k) {
+  return kTileRows * k + kPadBytes / static_cast<long>(sizeof(T));
+}
+
 // What of a product is packed, and how much of k is done at a time. Where the panels of C are kept nowhere, all of k
 // must be done at once.
 template <typename T>
@@ -170,7 +177,7 @@ struct Packing {
     constexpr long item = static_cast<long>(sizeof(T));
     const long whole = p.k > 0 ? p.k : 1;
     const long depth = p.c && p.k >= kPackedDepth * 3 / 2 ? kPackedDepth : whole;
-    if (!p.pack || 2 * depth * kTileRows * item > kPackedPairBytes) return {false, false, whole};
+    if (!p.pack || panel_stride<T>(depth) * item > kTileRows * kPackedRowBytes) return {false, false, whole};
     const bool b = p.m >= kPackFromRows && p.k * padded<T>(p.n) * item >= kPackFromBytes &&
                    depth * kBlockStep<T> * item <= kPackedBytes;
     const bool a = p.a_row == 1 && p.n > kLanes<T> && (b || p.a_col * item >= kPackFromStride);
@@ -196,25 +203,19 @@ void pack_b(T* out, const T* b, long b_stride, long k, long cols) {
   }
 }
 
-// Two panels of A, whose rows follow each other, so that a line of it is read once: out = (k, rows) of the first, then
-// of the second. Returns where the second begins.
+// Panels of A, whose rows follow each other, so that its lines are read as a whole: out = (k, rows) of each, one
+// `panel_stride` after the other.
 template <typename T>
-T* pack_a(T* out, const T* a, long a_col, long k, long rows) {
+void pack_a(T* out, const T* a, long a_col, long k, long rows) {
   constexpr long most = kTileRows;
-  T* second = out + smaller(rows, most) * k;
-  if (rows == 2 * most) {
-    for (long i = 0; i < k; ++i, a += a_col) {
-      __builtin_memcpy(out + i * most, a, most * sizeof(T));
-      __builtin_memcpy(second + i * most, a + most, most * sizeof(T));
-    }
-    return second;
-  }
-  const long first_rows = smaller(rows, most);
+  const long whole = rows / most, rest = rows % most;
   for (long i = 0; i < k; ++i, a += a_col) {
-    for (long r = 0; r < first_rows; ++r) out[i * first_rows + r] = a[r];
-    for (long r = most; r < rows; ++r) second[i * (rows - most) + r - most] = a[r];
+    T* to = out;
+    for (long panel = 0; panel < whole; ++panel, to += panel_stride<T>(k)) {
+      __builtin_memcpy(to + i * most, a + panel * most, most * sizeof(T));
+    }
+    for (long r = 0; r < rest; ++r) to[i * rest + r] = a[whole * most + r];
   }
-  return second;
 }
 
 // C = a·bᵀ, a column and a row: what the slopes of a single sample are.
@@ -238,8 +239,7 @@ void product(const Product<T>& p) {
   const long depth = packing.depth;
   const long block = block_cols<T>(p.n, depth, packing.b ? kPackedBytes : kBlockBytes);
   const Start<T> bias = {p.bias, p.bias_by_row ? 1 : 0, p.bias_by_row ? 0 : 1};
-  T* const packed_pair = packing.a ? p.pack + kPackedBytes / sizeof(T) : nullptr;
-  T* packed_second = nullptr;
+  T* const packed_a = packing.a ? p.pack + kPackedBytes / sizeof(T) : nullptr;
 
   for (long n0 = 0; n0 < p.n; n0 += block) {
     const long cols = smaller(block, p.n - n0), padded_cols = padded<T>(cols);
@@ -255,16 +255,19 @@ void product(const Product<T>& p) {
         T* const c = panel + in_panel * c_stride;
         const Start<T> start = k0 > 0 || p.accumulate ? Start<T>{c, c_stride, 1} : bias.at(m0, n0);
         const T* a = p.a + m0 * p.a_row + k0 * p.a_col;
-        const bool is_first = m0 / kTileRows % 2 == 0;
-        if (packing.a && is_first) packed_second = pack_a(packed_pair, a, p.a_col, k, smaller(2 * kTileRows, p.m - m0));
-        const T* packed_a = is_first ? packed_pair : packed_second;
+        long a_row = p.a_row, a_col = p.a_col;
+        if (packing.a) {
+          const long in_packed = m0 % kPackedRows;
+          if (in_packed == 0) pack_a(packed_a, a, p.a_col, k, smaller(kPackedRows, p.m - m0));
+          a = packed_a + in_packed / kTileRows * panel_stride<T>(k), a_row = 1, a_col = rows;
+        }
         const int most = packing.b ? kTileCols : in_parts ? kRowCols : most_cols(static_cast<int>(rows));
         for (long n = 0, wide; n < padded_cols; n += wide) {
           const int vectors = next_tile((padded_cols - n) / kLanes<T>, most);
           wide = vectors * kLanes<T>;
           const Tile<T> tile = in_parts ? rows_in_parts.entry[vectors - 1] : tiles.entry[rows - 1][vectors - 1];
-          tile(c + n, c_stride, start.at(0, n), packing.a ? packed_a : a, packing.a ? 1 : p.a_row,
-               packing.a ? rows : p.a_col, packing.b ? p.pack + n * k : b + n, packing.b ? wide : p.b_stride, k);
+          tile(c + n, c_stride, start.at(0, n), a, a_row, a_col, packing.b ? p.pack + n * k : b + n,
+               packing.b ? wide : p.b_stride, k);
         }
         in_panel += rows;
         if (in_panel < panel_rows && m0 + rows < p.m) continue;
