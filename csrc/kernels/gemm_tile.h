@@ -17,9 +17,11 @@
 namespace fastbp {
 namespace {
 
-// Accumulators: rows x columns of vectors; beside them stand one row of B and one broadcast of A.
-constexpr int kTileRows = kVectorRegisters >= 32 ? 8 : 4;  // 24 of 32 registers, or 12 of 16
-constexpr int kTileCols = 3;
+// Accumulators: rows x columns of vectors, 24 of 32 registers or 12 of 16; beside them stand one row of B and one
+// broadcast of A. A padded row is an even number of vectors where there are 16 registers, so that tiles of two columns
+// have no remainder.
+constexpr int kTileRows = kVectorRegisters >= 32 ? 8 : 6;
+constexpr int kTileCols = kVectorRegisters >= 32 ? 3 : 2;
 
 constexpr long kPanelBytes = 24 * 1024;   // a panel of C: half of a small first-level cache
 constexpr long kFinishBytes = 8 * 1024;   // of which `finish` gets several tiles' rows at once, if they are so short
@@ -31,12 +33,12 @@ constexpr long kBlockBytes = 512 * 1024;  // the columns of B that all panels of
 // 73 -> 165 GFLOP/s, 2048x256x2048 (A by columns) 150 -> 180, of a peak of 200.
 constexpr long kPackedBytes = 512 * 1024;         // of B, half of a small L2
 constexpr long kPackedDepth = 512;                // rows of B at a time: 8 x 512 floats of A are a third of L1
-constexpr long kPackedRows = 64;                  // of A: some lines of each column at a time, or they come slowly
+constexpr long kPackedRows = 96;                  // of A: some lines of each column at a time, or they come slowly
 constexpr long kPackedRowBytes = 6 * 1024 + 256;  // of each, and what is between panels
 constexpr long kPackFromRows = 48;                // panels that share the copy: six or more
 constexpr long kPackFromBytes = 256 * 1024;       // of B
 constexpr long kPackFromStride = 2048;            // bytes from one row of A to the next
-static_assert(kPackedBytes + kPackedRows * kPackedRowBytes <= kPackBytes);
+static_assert(kPackedRows % kTileRows == 0 && kPackedBytes + kPackedRows * kPackedRowBytes <= kPackBytes);
 
 // What a sum starts from: start(m, n) = data[m·row + n·col], with col 0 or 1; data null: 0.
 template <typename T>
@@ -117,9 +119,9 @@ void row_in_parts(T* c, long, const Start<T>& start, const T* a, long, long a_co
 template <typename T>
 using Tile = void (*)(T*, long, const Start<T>&, const T*, long, long, const T*, long, long);
 
-// One or two rows alone take more columns: each sum waits four cycles for its last term, so eight must be on their way.
+// Few rows alone take more columns: each sum waits four cycles for its last term, so eight must be on their way.
 constexpr int kMostCols = 8;
-constexpr int most_cols(int rows) { return rows == 1 ? kMostCols : rows == 2 ? 6 : kTileCols; }
+constexpr int most_cols(int rows) { return rows == 1 ? kMostCols : rows == 2 ? 6 : rows <= 4 ? 3 : kTileCols; }
 
 // Every height and width of tile, so the last rows and columns waste nothing: table.entry[rows - 1][cols - 1].
 template <typename T, int rows = kTileRows, int cols = most_cols(rows)>
