@@ -90,8 +90,10 @@ def run(workload: Any, workers: list[Worker], verify: Verify, pace: Pace) -> lis
         worker.prepare(workload)
 
     def warm_up(worker: Worker, result: Result) -> None:
+        for _ in range(2):
+            turn(worker, 1, 0)  # some compile first
         # Step by step, for one epoch of a small workload is over before the processor is awake.
-        while (seconds := turn(worker, result.units, 0)) < pace.least_seconds:
+        while (seconds := min(turn(worker, result.units, 0) for _ in range(2))) < pace.least_seconds:
             result.units = math.ceil(result.units * min(max(pace.least_seconds / seconds, 1.2), 10))
 
     def take_turn(worker: Worker, result: Result) -> None:

@@ -199,17 +199,19 @@ def test_two_that_did_nothing_fail(verification, workload):
 
 
 class FakeWorker:
-    """A library that takes a second, and may fail."""
+    """A library that takes a second, after a minute for the first time, and may fail."""
 
     def __init__(self, name, threads=1, error=None):
         self.name, self.threads, self.error = name, threads, error
+        self.compiles = 60.0
 
     def prepare(self, workload):
         if self.error:
             raise self.error
 
     def turn(self, units):
-        return float(units)
+        compiled, self.compiles = self.compiles, 0.0
+        return units + compiled
 
 
 def test_one_that_fails_or_cannot_leaves_the_others(verification, workload):
