@@ -74,7 +74,7 @@ def rounding(size: int) -> int:
 
 
 def expected(workload: Workload, threads: int = 1) -> Memory:
-    """The formula, for training with biases in float32, at least 8 samples a batch."""
+    """The formula, for training with biases in float32, at least 12 samples a batch."""
     inputs, *outputs = workload.widths
     values = sum((a + 1) * padded(b) for a, b in pairwise(workload.widths))
     plan = fastbp._core.plan_of(min(workload.batch, workload.samples), values)

@@ -26,7 +26,7 @@ from fastbp.layers import (
     Residual,
 )
 
-BATCHES = [1, 3, 7, 8, 33, 300]  # in rows, then in columns, then of several chunks
+BATCHES = [1, 3, 11, 12, 33, 300]  # in rows, then in columns, then of several chunks
 WIDTHS = [1, 3, 17, 33]
 DTYPES = ["float32", "float64"]
 each_example = pytest.mark.parametrize("example", EXAMPLES)

@@ -9,7 +9,7 @@ import fastbp
 from fastbp import _core
 
 SMALL = 4096  # bytes of gradients
-BATCHES = [1, 7, 8, 63, 64, 100, 255, 256, 1000, 4096, 10_000]
+BATCHES = [1, 7, 11, 12, 63, 64, 100, 255, 256, 1000, 4096, 10_000]
 
 
 def chunks(batch, plan):
@@ -20,7 +20,7 @@ def chunks(batch, plan):
 @pytest.mark.parametrize("batch", BATCHES)
 def test_a_plan_fits(batch, gradients):
     plan = _core.plan_of(batch, gradients)
-    assert plan["samples_in_columns"] == (batch >= 8)
+    assert plan["samples_in_columns"] == (batch >= 12)
     assert 1 <= plan["groups"] <= 16
     assert plan["groups"] <= chunks(batch, plan)  # there is work for each
     assert plan["groups"] == 1 or plan["groups"] * gradients <= 2**20

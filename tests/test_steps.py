@@ -7,7 +7,7 @@ import fastbp
 from fastbp import _core
 
 DTYPES = ["float32", "float64"]
-BATCHES = [1, 2, 7, 8, 9, 33, 200]  # both layouts, and more than a quick call takes
+BATCHES = [1, 2, 7, 11, 12, 33, 200]  # both layouts, and more than a quick call takes
 
 
 def network(widths=(5, 17, 9, 3), activation="tanh", head="linear", dtype="float64", isa=""):

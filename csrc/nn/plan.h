@@ -27,7 +27,7 @@ struct Plan {
 constexpr long kTooMuchForGroups = 1L << 29;  // bytes of gradients
 
 inline Layout layout_of(long samples) {
-  constexpr long kFew = 8;  // samples that would leave most of a vector empty
+  constexpr long kFew = 12;  // samples that would leave much of a vector empty
   return samples < kFew ? samples_in_rows : samples_in_columns;
 }
 
