@@ -172,8 +172,9 @@ bool Trainer<T>::step(const Batch& batch, Mode mode, double* totals, Failure& fa
   const long chunks = plan_.chunks(batch.count);
   const int groups = plan_.groups_for(batch.count);
   const bool together = plan_.groups == 1;
-  const bool fused = mode == Mode::train && together && chunks == 1 && batch.count <= kMostTogether &&
-                     !store_gradients_ && !update_.needs_gradients() && !may_fail();
+  const bool counts = mode == Mode::train && !may_fail();  // whatever comes of it
+  const bool fused = counts && together && chunks == 1 && batch.count <= kMostTogether && !store_gradients_ &&
+                     !update_.needs_gradients();
   const auto through = [&](long number, bool is_first, int group, const Member& by) {
     const Range part = {number * plan_.chunk, std::min((number + 1) * plan_.chunk, batch.count)};
     const bool stored = mode != Mode::evaluate && !fused;
@@ -181,7 +182,7 @@ bool Trainer<T>::step(const Batch& batch, Mode mode, double* totals, Failure& fa
           &chunk_totals_[number * totals_], failure, by);
   };
   if (me.leads()) {
-    if (fused) update_.begin(batch.penalties);
+    if (counts) update_.begin(batch.penalties);
     other_groups_.clear();
     for (int g = 1; mode != Mode::evaluate && g < groups; ++g) other_groups_.push_back(gradients_of(g));
   }
@@ -210,8 +211,10 @@ bool Trainer<T>::step(const Batch& batch, Mode mode, double* totals, Failure& fa
   if (!fused) {
     update_.collect(other_groups_, me);
     if (mode == Mode::gradients) update_.penalize(batch.penalties, me);
-    if (mode == Mode::train && me.leads()) update_.begin(batch.penalties);
-    me.wait();
+    if (!counts) {
+      if (mode == Mode::train && me.leads()) update_.begin(batch.penalties);
+      me.wait();
+    }
     if (mode == Mode::train) update_.apply(me);
   }
   if (mode == Mode::train) update_.finish(me);

@@ -14,7 +14,7 @@ Update<T>::Update(const Kernels<T>& kernels, ParameterArena<T>& arena, Optimizer
 template <typename T>
 void Update<T>::set(const UpdateSettings& settings, const std::vector<Parameter>& parameters,
                     const std::vector<Treatment>& treatments) {
-  constexpr long kPiece = 8192;  // elements: enough to make a call worth it, few enough to share evenly
+  constexpr long kLeast = 512, kMost = 8192, kPieces = 32;  // elements: worth a call; and pieces that share out evenly
   if (treatments.size() != parameters.size()) throw std::invalid_argument("one treatment for each parameter");
   for (const Treatment& treatment : treatments) treatment.constraint.check();
   settings_ = settings;
@@ -23,6 +23,7 @@ void Update<T>::set(const UpdateSettings& settings, const std::vector<Parameter>
   std::vector<Span> spans;
   pieces_.clear();
   penalized_ = constrained_ = false;
+  const long size = std::clamp(arena_.size() / kPieces / kShareUnit * kShareUnit, kLeast, kMost);
   for (size_t i = 0; i < parameters.size(); ++i) {
     const auto& [block, trainable] = parameters[i];
     const Treatment& treatment = treatments[i];
@@ -31,8 +32,8 @@ void Update<T>::set(const UpdateSettings& settings, const std::vector<Parameter>
     if (!trainable) continue;
     penalized_ = penalized_ || treatment.penalizes();
     constrained_ = constrained_ || !treatment.constraint.name.empty();
-    for (long at = 0; at < block.size(); at += kPiece) {
-      pieces_.push_back({block.offset + at, std::min(kPiece, block.size() - at), static_cast<int>(i)});
+    for (long at = 0; at < block.size(); at += size) {
+      pieces_.push_back({block.offset + at, std::min(size, block.size() - at), static_cast<int>(i)});
     }
   }
   if (spans.empty()) spans.push_back({0, 0});
