@@ -10,50 +10,28 @@
 namespace fastbp {
 namespace {
 
-// (a₀+a₁ a₂+a₃ ... b₀+b₁ b₂+b₃ ...): sums of neighbours, those of a first.
-template <int lanes>
-struct AddNeighbours;
+// Of lanes in groups of `half`, those of a are added up where a's even groups lie, those of b where b's odd ones do:
+// one exchange of lanes and one choice.
+template <typename T, int half>
+struct AddHalves {
+  static constexpr int kAll = static_cast<int>(kLanes<T>);
+  static constexpr bool is_odd(int lane) { return lane / half % 2 == 1; }
+  static constexpr int there(int lane) { return is_odd(lane) ? kAll + lane : lane; }
+  static constexpr int beside(int lane) { return is_odd(lane) ? kAll + lane - half : lane + half; }
 
-template <>
-struct AddNeighbours<2> {
-  template <typename V>
-  FASTBP_INLINE static V apply(V a, V b) {
-    return __builtin_shufflevector(a, b, 0, 2) + __builtin_shufflevector(a, b, 1, 3);
-  }
-};
-
-template <>
-struct AddNeighbours<4> {
-  template <typename V>
-  FASTBP_INLINE static V apply(V a, V b) {
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
-  }
-};
-
-template <>
-struct AddNeighbours<8> {
-  template <typename V>
-  FASTBP_INLINE static V apply(V a, V b) {
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14) +
-           __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
-  }
-};
-
-template <>
-struct AddNeighbours<16> {
-  template <typename V>
-  FASTBP_INLINE static V apply(V a, V b) {
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
-           __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+  template <int... lane>
+  FASTBP_INLINE static V<T> apply(V<T> a, V<T> b, Numbers<lane...>) {
+    return __builtin_shufflevector(a, b, there(lane)...) + __builtin_shufflevector(a, b, beside(lane)...);
   }
 };
 
 // sum[0] = the sums of lanes of sum[0 .. count), side by side.
 template <typename T, int count>
 FASTBP_INLINE void sum_lanes(V<T>* sum) {
+  constexpr int half = count / 2;
 #pragma GCC unroll 8
-  for (int i = 0; i < count / 2; ++i) sum[i] = AddNeighbours<kLanes<T>>::apply(sum[2 * i], sum[2 * i + 1]);
-  if constexpr (count > 2) sum_lanes<T, count / 2>(sum);
+  for (int i = 0; i < half; ++i) sum[i] = AddHalves<T, half>::apply(sum[i], sum[i + half], First<kLanes<T>>{});
+  if constexpr (half > 1) sum_lanes<T, half>(sum);
 }
 
 // The first `count` lanes of a vector, 0 beyond, whatever lies there.

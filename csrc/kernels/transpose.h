@@ -31,15 +31,6 @@ struct Square {
     return (part % half * 2 + (second ? 1 : 0)) * kPart + in_part + part / half * n;
   }
 
-  template <int... i>
-  struct Numbers {};
-  template <int count, int... i>
-  struct First : First<count - 1, count - 1, i...> {};
-  template <int... i>
-  struct First<0, i...> {
-    using type = Numbers<i...>;
-  };
-
   template <int round, bool second, int... i>
   FASTBP_INLINE static Row pick(Row a, Row b, Numbers<i...>) {
     return __builtin_shufflevector(a, b, source(round, second, i)...);
@@ -52,8 +43,8 @@ struct Square {
       for (int i = 0; i < n; ++i) {
         if (i >> round & 1) continue;
         const Row a = row[i], b = row[i | 1 << round];
-        row[i] = pick<round, false>(a, b, typename First<n>::type{});
-        row[i | 1 << round] = pick<round, true>(a, b, typename First<n>::type{});
+        row[i] = pick<round, false>(a, b, First<n>{});
+        row[i | 1 << round] = pick<round, true>(a, b, First<n>{});
       }
       exchange<round + 1>(row);
     }

@@ -58,6 +58,18 @@ constexpr long kLanes = kVectorBytes / static_cast<long>(sizeof(T));
 
 constexpr long smaller(long a, long b) { return a < b ? a : b; }
 
+// First<n>: Numbers<0, 1, ..., n - 1>, for the lanes that a shuffle names.
+template <int... i>
+struct Numbers {};
+template <int count, int... i>
+struct NumbersBefore : NumbersBefore<count - 1, count - 1, i...> {};
+template <int... i>
+struct NumbersBefore<0, i...> {
+  using type = Numbers<i...>;
+};
+template <int count>
+using First = typename NumbersBefore<count>::type;
+
 template <typename T>
 FASTBP_INLINE V<T> load(const T* p) {
   V<T> v;
