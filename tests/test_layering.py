@@ -17,6 +17,7 @@ MAY_INCLUDE = {  # folder: the folders it knows
     "bindings": {"bindings", "nn", "core", "kernels"},
 }
 NN_ORDER = [
+    "ahead",
     "cost",
     "pace",
     "constraint",

@@ -58,6 +58,7 @@ def test_any_number_of_threads_gives_the_same_bits(isa, optimizer, store):
         ((3, 1), 5, 5),
         ((1, 1, 1), 40, 1),
         ((9, 64, 130, 50, 3), 30, 1),  # rows in parts
+        ((10, 46, 46, 10), 54_037, 128),  # so many that those of the next batch are asked for
         ((20, 700, 2), 40, 16),
         ((300, 200, 10), 300, 300),
         ((200, 300, 130, 100), 330, 150),

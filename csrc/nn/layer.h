@@ -9,6 +9,7 @@
 #include "core/matrix.h"
 #include "core/team.h"
 #include "kernels/kernel_table.h"
+#include "nn/ahead.h"
 #include "nn/failure.h"
 #include "nn/optimizer.h"
 #include "nn/sparse_batch.h"
@@ -63,6 +64,7 @@ struct Pass {
   T* gradients = nullptr;             // backward: where they are stored, laid out as the arena; null: they are applied
   bool accumulate = false;            // backward: gradients are added to what is stored
   Optimizer<T>* optimizer = nullptr;  // backward: applies them, if they are not stored
+  Ahead<T>* ahead = nullptr;          // of the whole network: to be asked for some at each layer, on both ways
 };
 
 template <typename T>

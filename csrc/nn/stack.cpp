@@ -97,12 +97,14 @@ MatrixView<T> Stack<T>::forward(const Tape<T>& tape, const MatrixView<T>& in, co
   const long samples = tape.layout == samples_in_rows ? in.rows : in.cols;
   MatrixView<T> x = in;
   Pass<T> inner = pass;
+  inner.ahead = nullptr;
   for (long i = 0; i <= last; ++i) {
     const Layer<T>& layer = *layers_[i];
     if (!pass.training && layer.trains_only()) continue;
     inner.logits = pass.logits && i == last;
     inner.x = i == 0 ? pass.x : nullptr;
     const MatrixView<T> y = tape.output(i, samples);
+    if (pass.ahead) pass.ahead->some();
     layer.forward(y, x, tape.records[i], inner);
     pass.me.wait();
     x = y;
@@ -118,7 +120,9 @@ void Stack<T>::backward(const Tape<T>& tape, const MatrixView<T>& dx, const Matr
   long first = 0;  // below it nobody asks for slopes
   while (!dx.data && first < last && !layers_[first]->trains()) ++first;
   Pass<T> inner = pass;
+  inner.ahead = nullptr;
   for (long i = last; i >= first; --i) {
+    if (pass.ahead) pass.ahead->some();
     inner.logits = pass.logits && i == last;
     inner.x = i == 0 ? pass.x : nullptr;
     const MatrixView<T> below = i == 0 ? dx : i == first && !dx.data ? MatrixView<T>{} : tape.delta(i - 1, samples);

@@ -237,6 +237,8 @@ void Trainer<T>::chunk(const Batch& batch, Range part, const Workspace<T>& ws, M
     sparse_x = sparse_x.from(batch.first + part.first);
     pass.x = &sparse_x;
   }
+  std::optional<Ahead<T>> ahead = mode == Mode::train ? after(batch, part, me) : std::nullopt;
+  if (ahead) pass.ahead = &*ahead;
   me.wait();
   const MatrixView<T> output = stack.forward(ws.tape(), x, pass);
   const Range own = me.share(n, kShareUnit);
@@ -309,6 +311,21 @@ double Trainer<T>::scale_of(const Batch& batch) const {
     sum += weighted ? static_cast<double>(batch.samples.sample_weight[at]) : 1.0;
   }
   return sum != 0 ? 1 / sum : 0;
+}
+
+// The member's samples of the same part of the next batch, if they are worth being asked for: more than a core keeps in
+// its cache, and few enough.
+template <typename T>
+std::optional<Ahead<T>> Trainer<T>::after(const Batch& batch, Range part, const Member& me) const {
+  constexpr long kFar = 2 * 1024 * 1024, kMostLines = 24;  // bytes of x; at a time
+  const MatrixView<const T>& x = batch.samples.x.matrix;
+  const long first = batch.first + batch.count + part.first;
+  const Range own = me.share(std::min(part.count(), x.rows - first), kShareUnit);
+  if (!batch.order || batch.samples.x.is_sparse() || own.count() <= 0) return {};
+  if (x.rows * x.stride * static_cast<long>(sizeof(T)) < kFar) return {};
+  const long calls = 2 * static_cast<long>(network_->stack().layers().size());
+  const Ahead<T> ahead(x, batch.order + first + own.first, own.count(), calls);
+  return ahead.lines() <= kMostLines ? std::optional(ahead) : std::nullopt;
 }
 
 // Collects the member's samples of a chunk: x, targets, and what the slopes are scaled by. Returns x, whole: where it

@@ -157,6 +157,7 @@ class Trainer {
   void chunk(const Batch& batch, Range part, const Workspace<T>& ws, Mode mode, const Gradients& gradients,
              double* totals, Failure& failure, const Member& me);
   MatrixView<T> gather(const Batch& batch, Range part, const Workspace<T>& ws, const Member& me);
+  std::optional<Ahead<T>> after(const Batch& batch, Range part, const Member& me) const;
   void measure(const Batch& batch, Range part, const Workspace<T>& ws, const MatrixView<const T>& y,
                double* totals) const;
   double scale_of(const Batch& batch) const;
