@@ -27,7 +27,7 @@ constexpr long kStepBytes = 6 * kTileBytes;  // three pieces of two tiles
 constexpr long kPiecesDepth = 256;         // of k at a time, if it need not be all
 constexpr long kMostDepth = 1024;          // if it must
 constexpr long kPiecesBytes = 768 * 1024;  // of B: these machines have 2 MB of second-level cache
-constexpr long kPanelCols = 64;            // that `finish` gets at a time, so that its work overlaps the next tiles'
+constexpr long kPanelCols = 256;           // that `finish` gets at a time: updates read long rows of several arrays
 static_assert(kPiecesBytes + 2 * kMostDepth / kTerms * kStepBytes <= kPackBytes);
 
 // Tile i of a piece, of the two of a step, is at step + kTileBytes·(2·piece + i).
