@@ -121,6 +121,7 @@ def test_products_in_pieces_of_every_shape(transposed):
         (m, k, n) for m in (1, 15, 16, 17, 32, 47, 80) for k in (1, 31, 32, 33, 100) for n in (1, 16, 33, 64, 100)
     ]
     shapes += [(40, 1000, 70), (33, 300, 900), (70, 384, 64), (70, 385, 64)]
+    shapes += [(m, 33, n) for m in (17, 32, 47) for n in (256, 257, 300, 520)]  # several panels
     for m, k, n in shapes:
         a = rng.normal(size=(k, m) if transposed else (m, k)).astype(np.float32)
         b = rng.normal(size=(k, n)).astype(np.float32)
